@@ -1,0 +1,13 @@
+/* enoki.h - every public header of libenoki, and nothing else. */
+#ifndef ENOKI_H
+#define ENOKI_H
+
+#include <enoki/base.h>
+#include <enoki/config.h>
+#include <enoki/error.h>
+#include <enoki/function.h>
+#include <enoki/invocation.h>
+#include <enoki/runtime.h>
+#include <enoki/state.h>
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * connection.h - one HTTP/1.1 connection on a non-blocking socket, without an event loop: whoever
+ * owns it calls en_connection_advance() when the socket is ready and does what the answer says.
+ *
+ *   want = en_connection_advance(c, now);
+ *   while (want == EN_WANT_CALL)
+ *       want = en_connection_reply(c, run(en_connection_request(c)), now);
+ *   then: EN_WANT_READ, EN_WANT_WRITE: wait for the socket; EN_WANT_CLOSE: en_connection_free(c).
+ *
+ * The same code reads calls in the threads of enoki-thread, in the workers of enoki-prefork and in
+ * the parent. Reading and writing never block. Errors of the client (400, 408, 413, 431, 501, 505)
+ * are answered here; every one of them closes the connection after its answer.
+ *
+ * Memory   Input and output are contiguous; they grow up to the limits. With options.memory the
+ *          input lives in that block instead (memory shared with another process).
+ * Time     milliseconds, monotonic, passed in.
+ * Threads  one thread at a time; a connection may move between threads.
+ * Fork     a connection belongs to one process; its socket may be duplicated.
+ */
+#ifndef EN_CONNECTION_H
+#define EN_CONNECTION_H
+
+#include "invoke/request.h"
+
+#include <enoki/config.h>
+
+enum en_want {
+    EN_WANT_READ,  /* wait until the socket is readable */
+    EN_WANT_WRITE, /* wait until it is writable */
+    EN_WANT_CALL,  /* a whole request is here: answer it with en_connection_reply() */
+    EN_WANT_CLOSE, /* over: free the connection */
+};
+
+struct en_connection;
+
+struct en_connection_options {
+    const struct enoki_limits *limits; /* with defaults filled in; borrowed as long as it lives */
+    void *memory;                      /* NULL: input on the heap */
+    size_t memory_size;                /* at least max_header_bytes + max_body_bytes + 4096 */
+};
+
+/* fd becomes the connection's and is closed by en_connection_free(); on failure it is the
+ * caller's. ENOKI_ENOMEM */
+ENOKI_MUST_CHECK int en_connection_new(struct en_connection **out, int fd,
+                                       const struct en_connection_options *options,
+                                       uint64_t now_ms);
+/* NULL is allowed. */
+void en_connection_free(struct en_connection *connection);
+
+/* Uses the same object and its buffers for another socket (a worker serves many connections one
+ * after the other). The former socket is not closed. */
+void en_connection_reset(struct en_connection *connection, int fd, uint64_t now_ms);
+
+int en_connection_fd(const struct en_connection *connection);
+
+/* Gives input that somebody else has read already, output that he has not yet sent, and whether
+ * to close after it. Before the first advance. ENOKI_ENOMEM, ENOKI_ELIMIT */
+ENOKI_MUST_CHECK int en_connection_adopt(struct en_connection *connection, const void *input,
+                                         size_t input_len, const void *output, size_t output_len,
+                                         bool close_after);
+
+/* Reads and writes as far as it goes without blocking. After EN_WANT_CALL do not call it until the
+ * reply is given. */
+enum en_want en_connection_advance(struct en_connection *connection, uint64_t now_ms);
+
+/* After EN_WANT_CALL: the request; borrowed until en_connection_reply() or _free(). Requests after
+ * it wait in the buffer. */
+const struct en_request *en_connection_request(const struct en_connection *connection);
+
+/* Answers the request: writes head and body (no body for HEAD), then goes on like advance with what
+ * is in the buffer already; one send for a batch of pipelined answers. reply is borrowed for the
+ * call. */
+enum en_want en_connection_reply(struct en_connection *connection, const struct en_reply *reply,
+                                 uint64_t now_ms);
+
+/* The connection closes after the answer to the request in progress (draining). */
+void en_connection_close_after(struct en_connection *connection);
+
+/* When en_connection_expire() has something to do unless the connection advances before: the idle,
+ * request or write timeout. UINT64_MAX while a call is in progress. */
+uint64_t en_connection_deadline(const struct en_connection *connection);
+
+/* The deadline passed: answers 408 if a request has begun, else just closes. */
+enum en_want en_connection_expire(struct en_connection *connection, uint64_t now_ms);
+
+/* True between requests: nothing half read, nothing unsent. */
+bool en_connection_is_idle(const struct en_connection *connection);
+
+/* What was read and belongs to no answered request yet (incl. a request in progress, if include_current),
+ * and what is to be sent; borrowed until the next call. */
+void en_connection_pending(const struct en_connection *connection, const void **input,
+                           size_t *input_len, const void **output, size_t *output_len,
+                           bool *close_after);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * request.h - one request as a function sees it, and one reply as it is sent; protocol-free.
+ *
+ * Memory   A request is views into memory that somebody else owns; whoever hands it out says until
+ *          when. A reply owns two buffers that are reused from call to call.
+ * Threads  one thread at a time.    Fork  safe.
+ */
+#ifndef EN_REQUEST_H
+#define EN_REQUEST_H
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+
+/* Bytes followed by a NUL that len does not count. */
+struct en_text {
+    const char *data;
+    size_t len;
+};
+
+struct en_header {
+    struct en_text name; /* as sent */
+    struct en_text value;
+};
+
+#define EN_HEADERS_MAX 128u
+
+struct en_request {
+    struct en_text method;
+    struct en_text path;  /* as sent, without '?' and what follows; starts with '/' */
+    struct en_text query; /* what follows '?', else "" */
+    struct en_text body;
+    const struct en_header *headers;
+    size_t header_count;
+};
+
+/* The first header of that name, any case; NULL if there is none. */
+const struct en_text *en_request_header(const struct en_request *request, const char *name);
+
+#define EN_REPLY_HEADERS_MAX 64u
+#define EN_REPLY_HEADERS_BYTES 16384u
+
+struct en_reply {
+    int status;
+    bool has_content_type;    /* one of headers is Content-Type */
+    size_t header_count;
+    struct en_buffer headers; /* "Name: value\r\n" lines, checked */
+    struct en_buffer body;
+};
+
+/* An empty 200 whose body may grow to max_body_bytes. */
+void en_reply_init(struct en_reply *reply, size_t max_body_bytes);
+/* Back to an empty 200; keeps a little memory for the next call. */
+void en_reply_reset(struct en_reply *reply);
+void en_reply_fini(struct en_reply *reply);
+
+/* Errors and conditions as enoki_call_reply_header(). */
+ENOKI_MUST_CHECK int en_reply_add_header(struct en_reply *reply, const char *name,
+                                         const char *value, struct enoki_error *err);
+
+/* Replaces everything by a plain-text reply; text longer than fits is cut. Cannot fail: without
+ * memory the body stays empty. */
+void en_reply_text(struct en_reply *reply, int status, const char *text);
+
+#endif
