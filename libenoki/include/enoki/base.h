@@ -17,7 +17,7 @@
 #define ENOKI_API extern __attribute__((visibility("default")))
 #endif
 #define ENOKI_MUST_CHECK __attribute__((warn_unused_result))
-#define ENOKI_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ENOKI_PRINTF(text_at, first_at) __attribute__((format(printf, text_at, first_at)))
 
 #define ENOKI_VERSION_MAJOR 0
 #define ENOKI_VERSION_MINOR 1
