@@ -3,7 +3,7 @@
  *
  *   int main(void)
  *   {
- *       static const TTest *const tests[] = {reads_what_was_written, refuses_an_empty_id};
+ *       const TTest *const tests[] = {reads_what_was_written, refuses_an_empty_id};
  *       return check_main("state", tests, sizeof(tests) / sizeof(tests[0]));
  *   }
  *

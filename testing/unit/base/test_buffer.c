@@ -59,7 +59,7 @@ END_TEST
 
 int main(void)
 {
-    static const TTest *const tests[] = {
+    const TTest *const tests[] = {
         grows_with_what_is_appended_and_ends_in_a_nul,
         refuses_more_than_its_maximum_and_keeps_what_it_has,
         forgets_its_content_and_gives_large_memory_back,
