@@ -1,0 +1,79 @@
+#include "invoke/env.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEYGROUP_PREFIX "tinyFaaS"
+#define MESSAGE_BYTES 4096
+
+const char *enoki_env_name(const struct enoki_env *env)
+{
+    return env->options.function->name;
+}
+
+const char *enoki_env_directory(const struct enoki_env *env)
+{
+    return en_plugin_directory(env->options.plugin);
+}
+
+const char *enoki_env_variable(const struct enoki_env *env, const char *name)
+{
+    const struct enoki_function_settings *function = env->options.function;
+
+    for (size_t i = 0; i < function->variable_count; i++) {
+        if (strcmp(function->variables[i].name, name) == 0)
+            return function->variables[i].value;
+    }
+    return NULL;
+}
+
+void enoki_env_log(const struct enoki_env *env, enum enoki_log_level level, const char *format, ...)
+{
+    struct en_log_field fields[] = {
+        {"function", env->options.function->name}, {"worker", env->options.worker}, {"call", NULL}};
+    const struct en_log *log = env->options.log;
+    char message[MESSAGE_BYTES];
+    char call[24];
+    va_list args;
+
+    if (log == NULL || level > log->level)
+        return;
+    /* Foreign code chooses the level: numbers outside the list have no name. */
+    if (level < ENOKI_LOG_ERROR || level > ENOKI_LOG_DEBUG)
+        level = ENOKI_LOG_DEBUG;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    if (env->live != NULL && env->live->call_id != 0) {
+        (void)snprintf(call, sizeof(call), "%llu", (unsigned long long)env->live->call_id);
+        fields[2].value = call;
+    }
+    en_log_fields(log, level, message, fields, sizeof(fields) / sizeof(fields[0]));
+}
+
+int enoki_env_state(const struct enoki_env *env, struct enoki_state **out, struct enoki_error *err)
+{
+    struct enoki_state_options options = ENOKI_STATE_OPTIONS_INIT;
+    char keygroup[sizeof(KEYGROUP_PREFIX) + ENOKI_NAME_MAX];
+    const struct enoki_function_settings *function = env->options.function;
+    int rc;
+
+    if (env->live == NULL)
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "preload of function '%s' asks for state, which cannot be opened "
+                               "before workers are forked: ask for it in open or invoke",
+                               function->name);
+    if (env->live->state == NULL) {
+        (void)snprintf(keygroup, sizeof(keygroup), KEYGROUP_PREFIX "%s", function->name);
+        options.keygroup = function->keygroup != NULL ? function->keygroup : keygroup;
+        options.node = env->options.node->node;
+        if (env->options.node->state != NULL)
+            options.uri = env->options.node->state;
+        rc = enoki_state_open(&env->live->state, &options, err);
+        if (rc != 0)
+            return rc;
+    }
+    *out = env->live->state;
+    return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * env.h - what stands behind struct enoki_env and struct enoki_call.
+ *
+ * Threads  one thread at a time.    Fork  after, but for the environment of preload.
+ */
+#ifndef EN_ENV_H
+#define EN_ENV_H
+
+#include "invoke/instance.h"
+
+/* What changes while a function runs. */
+struct en_env_live {
+    struct enoki_state *state; /* NULL until first used */
+    uint64_t call_id;          /* 0 between calls */
+};
+
+struct enoki_env {
+    struct en_instance_options options;
+    struct en_env_live *live; /* NULL in preload, where no state may be opened */
+};
+
+struct enoki_call {
+    const struct enoki_env *env;
+    const struct en_request *request;
+    const struct en_call_info *info;
+    struct en_reply *reply;
+};
+
+#endif

@@ -1,0 +1,128 @@
+#include "invoke/instance.h"
+
+#include "invoke/env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct en_instance {
+    struct enoki_env env;
+    struct en_env_live live;
+    void *opened; /* what the function's open made */
+};
+
+/* A function may return anything and write anything: the result is a negative code with a message
+ * that ends. */
+static int check_result(const char *step, int rc, struct enoki_error *err)
+{
+    err->message[sizeof(err->message) - 1] = '\0';
+    if (rc > 0)
+        return enoki_error_set(err, ENOKI_EFUNCTION,
+                               "%s returned '%d': return 0, or a negative code for a failure", step,
+                               rc);
+    if (rc < 0 && err->message[0] == '\0')
+        return enoki_error_set(err, rc, "%s returned '%d' (%s): %s", step, rc, enoki_error_name(rc),
+                               enoki_error_text(rc));
+    err->status = rc;
+    return rc;
+}
+
+int en_instance_preload(const struct en_instance_options *options, struct enoki_error *err)
+{
+    const struct enoki_function *function = en_plugin_function(options->plugin);
+    const struct enoki_env env = {*options, NULL};
+    struct enoki_error own = ENOKI_ERROR_INIT;
+    int rc = 0;
+
+    if (function->preload != NULL)
+        rc = check_result("preload", function->preload(&env, &own), &own);
+    if (rc != 0 && err != NULL)
+        *err = own;
+    return rc;
+}
+
+int en_instance_open(struct en_instance **out, const struct en_instance_options *options,
+                     struct enoki_error *err)
+{
+    const struct enoki_function *function = en_plugin_function(options->plugin);
+    struct enoki_error own = ENOKI_ERROR_INIT;
+    struct en_instance *instance;
+    int rc = 0;
+
+    instance = calloc(1, sizeof(*instance));
+    if (instance == NULL)
+        return enoki_error_set(err, ENOKI_ENOMEM, "out of memory");
+    instance->env.options = *options;
+    instance->env.live = &instance->live;
+    if (function->open != NULL)
+        rc = check_result("open", function->open(&instance->env, &instance->opened, &own), &own);
+    if (rc != 0) {
+        /* What failed to open is not closed, only its state is given back. */
+        enoki_state_free(instance->live.state);
+        free(instance);
+        if (err != NULL)
+            *err = own;
+        return rc;
+    }
+    *out = instance;
+    return 0;
+}
+
+void en_instance_free(struct en_instance *instance)
+{
+    const struct enoki_function *function;
+
+    if (instance == NULL)
+        return;
+    function = en_plugin_function(instance->env.options.plugin);
+    if (function->close != NULL)
+        function->close(instance->opened);
+    enoki_state_free(instance->live.state);
+    free(instance);
+}
+
+static void log_failure(const struct en_instance *instance, const struct en_call_info *info,
+                        const struct enoki_error *err)
+{
+    const struct en_instance_options *options = &instance->env.options;
+    char call[24];
+    const struct en_log_field fields[] = {{"function", options->function->name},
+                                          {"worker", options->worker},
+                                          {"call", call},
+                                          {"code", enoki_error_name(err->status)},
+                                          {"error", err->message}};
+
+    (void)snprintf(call, sizeof(call), "%llu", (unsigned long long)info->id);
+    en_log_fields(options->log, ENOKI_LOG_WARN, "call failed", fields,
+                  sizeof(fields) / sizeof(fields[0]));
+}
+
+/* Statuses whose answer ends with its head (RFC 9110, 15.3.5 and 15.4.5). */
+static bool forbids_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+void en_instance_run(struct en_instance *instance, const struct en_request *request,
+                     const struct en_call_info *info, struct en_reply *reply)
+{
+    const struct enoki_function *function = en_plugin_function(instance->env.options.plugin);
+    struct enoki_call call = {&instance->env, request, info, reply};
+    struct enoki_error err;
+    int rc;
+
+    /* Not the initializer: that would clear the whole message for every call. */
+    err.status = 0;
+    err.message[0] = '\0';
+    instance->live.call_id = info->id;
+    rc = check_result("invoke", function->invoke(instance->opened, &call, &err), &err);
+    instance->live.call_id = 0;
+
+    if (rc != 0) {
+        log_failure(instance, info, &err);
+        en_reply_text(reply, 500, err.message);
+    } else if (forbids_body(reply->status)) {
+        reply->body.len = 0;
+    }
+}
