@@ -1,0 +1,42 @@
+#include "invoke/client.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+int en_client_new(struct enoki_connection **out, struct enoki_server *server, int fd,
+                  uint64_t now_ms)
+{
+    const struct enoki_runtime *runtime = enoki_server_runtime(server);
+    struct en_connection_options options = {.limits = &enoki_runtime_function(runtime)->limits};
+    struct enoki_connection *client = calloc(1, sizeof(*client));
+    int rc;
+
+    if (client == NULL)
+        return ENOKI_ENOMEM;
+    rc = en_connection_new(&client->http, fd, &options, now_ms);
+    if (rc != 0) {
+        free(client);
+        return rc;
+    }
+    client->server = server;
+    atomic_init(&client->deadline_ms, en_connection_deadline(client->http));
+    atomic_init(&client->waits_write, false);
+    *out = client;
+    return 0;
+}
+
+void en_client_free(struct enoki_connection *client)
+{
+    if (client == NULL)
+        return;
+    en_connection_free(client->http);
+    free(client);
+}
+
+void en_client_kick(struct enoki_connection *client)
+{
+    bool writing = atomic_load_explicit(&client->waits_write, memory_order_relaxed);
+
+    /* Fails only if the peer is gone already, which makes the socket ready just as well. */
+    (void)shutdown(en_connection_fd(client->http), writing ? SHUT_RDWR : SHUT_RD);
+}
