@@ -1,7 +1,6 @@
 #include "invoke/client.h"
 
 #include <stdlib.h>
-#include <sys/socket.h>
 
 int en_client_new(struct enoki_connection **out, struct enoki_server *server, int fd,
                   uint64_t now_ms)
@@ -20,7 +19,8 @@ int en_client_new(struct enoki_connection **out, struct enoki_server *server, in
     }
     client->server = server;
     atomic_init(&client->deadline_ms, en_connection_deadline(client->http));
-    atomic_init(&client->waits_write, false);
+    atomic_init(&client->waits_write, 0);
+    atomic_init(&client->is_idle, 1);
     *out = client;
     return 0;
 }
@@ -31,12 +31,4 @@ void en_client_free(struct enoki_connection *client)
         return;
     en_connection_free(client->http);
     free(client);
-}
-
-void en_client_kick(struct enoki_connection *client)
-{
-    bool writing = atomic_load_explicit(&client->waits_write, memory_order_relaxed);
-
-    /* Fails only if the peer is gone already, which makes the socket ready just as well. */
-    (void)shutdown(en_connection_fd(client->http), writing ? SHUT_RDWR : SHUT_RD);
 }
