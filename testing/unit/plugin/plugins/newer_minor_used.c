@@ -1,0 +1,11 @@
+#include "variant.h"
+
+static int later(void)
+{
+    return 0;
+}
+
+VARIANT_DECLARE(struct variant_newer) = {.known = {.abi = VARIANT_NEWER_MINOR,
+                                                   .size = sizeof(struct variant_newer),
+                                                   .invoke = variant_invoke},
+                                         .later = later};

@@ -1,0 +1,3 @@
+#include "variant.h"
+
+ENOKI_FUNCTION(.preload = NULL);
