@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "invoke/client.h"
 #include "invoke/invocation.h"
+#include "invoke/runtime.h"
 #include "net/loop.h"
 
 #include <enoki/runtime.h>

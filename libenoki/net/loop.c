@@ -124,9 +124,7 @@ int en_watch_set(struct en_watch *watch, bool read, bool write)
 
     if (wanted == watch->enabled)
         return 0;
-    if (watch->enabled != 0 && event_del(watch->event) != 0)
-        return ENOKI_EIO;
-    watch->enabled = 0;
+    en_watch_pause(watch);
     if (wanted == 0)
         return 0;
     if (event_assign(watch->event, watch->loop->base, watch->fd, (short)(wanted | EV_PERSIST),
@@ -136,6 +134,13 @@ int en_watch_set(struct en_watch *watch, bool read, bool write)
         return ENOKI_ENOMEM;
     watch->enabled = wanted;
     return 0;
+}
+
+void en_watch_pause(struct en_watch *watch)
+{
+    if (watch->enabled != 0)
+        (void)event_del(watch->event);
+    watch->enabled = 0;
 }
 
 static void on_time(evutil_socket_t fd, short what, void *context)

@@ -35,6 +35,8 @@ ENOKI_MUST_CHECK int en_watch_new(struct en_watch **out, struct en_loop *loop, i
 void en_watch_free(struct en_watch *watch);
 /* A no-op, without a system call, if nothing changes. ENOKI_ENOMEM, ENOKI_EIO */
 ENOKI_MUST_CHECK int en_watch_set(struct en_watch *watch, bool read, bool write);
+/* Nothing is enabled any more. */
+void en_watch_pause(struct en_watch *watch);
 
 /* Calls fn once, at at_ms or soon after; UINT64_MAX: not at all. Setting again moves it. */
 typedef void (*en_timer_fn)(void *context);
