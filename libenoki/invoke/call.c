@@ -109,19 +109,19 @@ int enoki_call_reply(struct enoki_call *call, const void *body, size_t len, stru
     struct en_buffer *reply = &call->reply->body;
     uintptr_t from = (uintptr_t)body;
     uintptr_t start = (uintptr_t)reply->data;
-    size_t offset = 0;
-    bool own;
     int rc;
 
-    /* Part of what enoki_call_reply_buffer() gave may come back here, and the buffer may move. */
-    own = reply->data != NULL && from >= start && from < start + reply->cap;
-    if (own)
-        offset = from - start;
-    rc = resize_body(reply, len, err);
-    if (rc == 0 && len > 0) {
-        memmove(reply->data, own ? reply->data + offset : body, len);
+    /* Part of what enoki_call_reply_buffer() gave may come back: it fits where it is. */
+    if (reply->data != NULL && from >= start && from - start <= reply->len &&
+        len <= reply->len - (from - start)) {
+        memmove(reply->data, body, len);
+        reply->len = len;
         reply->data[len] = '\0';
+        return 0;
     }
+    rc = resize_body(reply, len, err);
+    if (rc == 0 && len > 0)
+        memcpy(reply->data, body, len);
     return rc;
 }
 
