@@ -97,7 +97,7 @@ static void shortest(char text[TEXT_BYTES], double value)
     while (strtod(text, NULL) != value && digits++ < 16);
 
     exponent = atoi(strchr(text, 'e') + 1);
-    if (exponent >= -5 && exponent < 16)
+    if (exponent >= -4 && exponent < 16)
         snprintf(text, TEXT_BYTES, "%.*f", digits > exponent ? digits - exponent : 0, value);
 }
 

@@ -1,7 +1,7 @@
 /*
  * config.h - what a node and its functions are told: from a libconfig file, or filled in by hand.
  *
- *   struct enoki_config *config;
+ *   struct enoki_config *config = NULL;
  *   if (enoki_config_load(&config, "node.conf", &err) != 0)
  *       fprintf(stderr, "%s\n", err.message);       "node.conf:4: unknown key 'worker' ..."
  *   else

@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""Installs the build, moves the prefix, and uses it as somebody who has nothing else would."""
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTING = pathlib.Path(__file__).resolve().parent.parent
+SOURCE = TESTING.parent
+BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+FUNCTION = TESTING / "headers" / "function.c"
+HEADERS = [p.name for p in (SOURCE / "libenoki" / "include" / "enoki").glob("*.h")]
+sys.path.append(str(TESTING / "support"))
+import running  # noqa: E402
+
+PROJECT = """
+cmake_minimum_required(VERSION 3.25)
+project(outside LANGUAGES C)
+find_package(Enoki 0.1 REQUIRED)
+add_library(fn MODULE fn.c)
+target_link_libraries(fn PRIVATE Enoki::enoki)
+set_target_properties(fn PROPERTIES PREFIX "")
+"""
+
+
+def run(*command, **options):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          stdin=subprocess.DEVNULL, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+class Package(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="enoki-package-")
+        cls.work = pathlib.Path(cls.folder.name)
+        cls.prefix = cls.work / "prefix"
+        run("cmake", "--install", BUILD, "--prefix", cls.work / "first")
+        # Nothing installed may know where it was installed to.
+        (cls.work / "first").rename(cls.prefix)
+        cls.environment = dict(os.environ, PKG_CONFIG_PATH=f"{cls.prefix}/lib/pkgconfig")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_the_prefix_holds_exactly_what_is_promised(self):
+        files = {str(p.relative_to(self.prefix)) for p in self.prefix.rglob("*") if not p.is_dir()}
+        package = {f for f in files if f.startswith("lib/cmake/Enoki/")}
+        programs = ["enoki-run", "enoki", "enoki-thread", "enoki-prefork", "enoki-process"]
+        self.assertEqual(
+            files - package,
+            {"bin/" + name for name in programs} | {"include/enoki/" + name for name in HEADERS}
+            | {"lib/libenoki.so", "lib/libenoki.so.0", "lib/libenoki.so.0.1.0",
+               "lib/pkgconfig/enoki.pc"})
+        self.assertIn("lib/cmake/Enoki/EnokiConfig.cmake", package)
+
+    def serves(self, function):
+        state = "embedded:" + tempfile.mkdtemp(dir=self.work)
+        program = self.prefix / "bin" / "enoki-run"
+        with running.server([program, "-s", state, function], cwd=self.work) as url:
+            self.assertEqual(running.call(url, b"hello"), (200, b"hello"))
+
+    def test_one_compiler_command_with_pkg_config_makes_a_function_that_runs(self):
+        flags = run("pkg-config", "--cflags", "--libs", "enoki", env=self.environment).split()
+        run("cc", "-shared", "-fPIC", FUNCTION, *flags, "-o", self.work / "fn.so")
+        self.serves(self.work / "fn.so")
+
+    def test_a_cmake_project_finds_enoki_and_makes_a_function_that_runs(self):
+        project = self.work / "project"
+        project.mkdir()
+        (project / "CMakeLists.txt").write_text(PROJECT)
+        (project / "fn.c").write_text(FUNCTION.read_text())
+        run("cmake", "-S", project, "-B", project / "b", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        run("cmake", "--build", project / "b")
+        self.serves(project / "b" / "fn.so")
+
+    def test_the_library_shows_no_symbol_but_enoki(self):
+        table = run("nm", "-D", "--defined-only", self.prefix / "lib" / "libenoki.so.0")
+        names = [line.split()[2].split("@")[0] for line in table.splitlines()]
+        self.assertGreater(len(names), 50)
+        self.assertEqual([n for n in names if not n.startswith("enoki_") and n != "ENOKI_0"], [])
+
+    def test_every_header_compiles_alone_in_every_language(self):
+        for name in HEADERS:
+            for language, standard in ("c", "c11"), ("c", "c17"), ("c++", "c++17"):
+                with self.subTest(header=name, standard=standard):
+                    run("cc", "-x", language, f"-std={standard}", "-Wall", "-Wextra",
+                        "-Wpedantic", "-Werror", "-fsyntax-only", f"-I{self.prefix}/include",
+                        self.prefix / "include" / "enoki" / name)
+
+
+unittest.main(verbosity=2)
