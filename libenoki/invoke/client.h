@@ -36,8 +36,6 @@ struct enoki_connection {
     _Atomic bool waits_write; /* it waits for its socket to become writable */
     _Atomic bool is_idle;     /* it waits between two requests; set before draining is looked at */
 
-    struct en_reader *reader; /* the loop thread's, while that reads the connection */
-
     /* The server's list, under the server's lock. */
     struct enoki_connection *previous;
     struct enoki_connection *next;

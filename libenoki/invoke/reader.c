@@ -62,17 +62,6 @@ static enum en_want answer(struct en_reader *reader, const struct en_reply *repl
     return en_connection_reply(reader->connection->http, reply, en_clock_ms());
 }
 
-static void refuse(int why, struct en_reply *reply)
-{
-    if (why != ENOKI_ELIMIT) {
-        en_reply_text(reply, 500, "out of memory\n");
-        return;
-    }
-    en_reply_text(reply, 503, "too many calls are waiting\n");
-    if (en_reply_add_header(reply, "Retry-After", "1", NULL) != 0)
-        reply->status = 503; /* without memory for the hint the status alone must do */
-}
-
 /* An answer of our own: refused is 0 for what the route says, else why a call was not taken. */
 static enum en_want answer_self(struct en_reader *reader, enum en_route route, int refused)
 {
@@ -83,7 +72,7 @@ static enum en_want answer_self(struct en_reader *reader, enum en_route route, i
     if (refused == 0)
         en_route_answer(route, &reply);
     else
-        refuse(refused, &reply);
+        en_client_refuse(refused, &reply);
     want = answer(reader, &reply);
     en_reply_fini(&reply);
     return want;
@@ -108,7 +97,7 @@ static bool submit(struct en_reader *reader, struct en_text subpath, enum en_wan
     }
     atomic_fetch_add(&server->outstanding, 1);
     atomic_store(&reader->connection->deadline_ms, UINT64_MAX);
-    atomic_store(&reader->connection->is_idle, 0);
+    atomic_store(&reader->connection->is_idle, false);
     reader->in_call = true;
     reader->submitting = true;
     reader->answered = false;
@@ -160,8 +149,8 @@ static void wait_for(struct en_reader *reader, bool write)
 {
     struct enoki_connection *connection = reader->connection;
 
-    atomic_store(&connection->waits_write, write ? 1 : 0);
-    atomic_store(&connection->is_idle, en_connection_is_idle(connection->http) ? 1 : 0);
+    atomic_store(&connection->waits_write, write);
+    atomic_store(&connection->is_idle, en_connection_is_idle(connection->http));
     atomic_store(&connection->deadline_ms, en_connection_deadline(connection->http));
     if (en_watch_set(reader->watch, !write, write) != 0)
         drop(reader);

@@ -1,16 +1,12 @@
 #include "invoke/server_state.h"
 
-#include "invoke/connection.h"
-
-#include <sys/socket.h>
-
 void en_server_add_connection(struct enoki_server *server, struct enoki_connection *connection)
 {
     (void)pthread_mutex_lock(&server->mutex);
-    connection->prev = NULL;
+    connection->previous = NULL;
     connection->next = server->connections;
     if (server->connections != NULL)
-        server->connections->prev = connection;
+        server->connections->previous = connection;
     server->connections = connection;
     server->connection_count++;
     (void)pthread_mutex_unlock(&server->mutex);
@@ -21,12 +17,12 @@ void en_server_remove_connection(struct enoki_server *server, struct enoki_conne
     bool last;
 
     (void)pthread_mutex_lock(&server->mutex);
-    if (connection->prev != NULL)
-        connection->prev->next = connection->next;
+    if (connection->previous != NULL)
+        connection->previous->next = connection->next;
     else
         server->connections = connection->next;
     if (connection->next != NULL)
-        connection->next->prev = connection->prev;
+        connection->next->previous = connection->previous;
     server->connection_count--;
     last = server->connection_count == 0;
     (void)pthread_mutex_unlock(&server->mutex);
@@ -44,15 +40,6 @@ size_t en_server_connection_count(struct enoki_server *server)
     return count;
 }
 
-/* Makes the socket ready without touching what its owner holds: whoever waits for it looks at the
- * deadline, or at the drain, and ends it. Received data stays readable. */
-static void kick(const struct enoki_connection *connection)
-{
-    int fd = en_connection_fd(connection->http);
-
-    (void)shutdown(fd, atomic_load(&connection->waits_write) != 0 ? SHUT_RDWR : SHUT_RD);
-}
-
 uint64_t en_server_sweep(struct enoki_server *server, uint64_t now_ms)
 {
     uint64_t earliest = UINT64_MAX;
@@ -63,7 +50,7 @@ uint64_t en_server_sweep(struct enoki_server *server, uint64_t now_ms)
         uint64_t deadline = atomic_load(&c->deadline_ms);
 
         if (deadline <= now_ms)
-            kick(c);
+            en_client_kick(c);
         else if (deadline < earliest)
             earliest = deadline;
     }
@@ -76,7 +63,7 @@ void en_server_kick_idle(struct enoki_server *server)
     (void)pthread_mutex_lock(&server->mutex);
     for (struct enoki_connection *c = server->connections; c != NULL; c = c->next) {
         if (atomic_load(&c->is_idle))
-            kick(c);
+            en_client_kick(c);
     }
     (void)pthread_mutex_unlock(&server->mutex);
 }
