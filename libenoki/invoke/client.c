@@ -19,8 +19,8 @@ int en_client_new(struct enoki_connection **out, struct enoki_server *server, in
     }
     client->server = server;
     atomic_init(&client->deadline_ms, en_connection_deadline(client->http));
-    atomic_init(&client->waits_write, 0);
-    atomic_init(&client->is_idle, 1);
+    atomic_init(&client->waits_write, false);
+    atomic_init(&client->is_idle, true);
     *out = client;
     return 0;
 }
@@ -31,4 +31,14 @@ void en_client_free(struct enoki_connection *client)
         return;
     en_connection_free(client->http);
     free(client);
+}
+
+void en_client_refuse(int status, struct en_reply *reply)
+{
+    const char *text = status == ENOKI_ELIMIT ? "too many calls are waiting: try again later\n"
+                                              : "no memory for this call: try again later\n";
+
+    en_reply_text(reply, 503, text);
+    if (en_reply_add_header(reply, "Retry-After", "1", NULL) != 0)
+        en_reply_text(reply, 503, text);
 }
