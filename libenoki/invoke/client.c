@@ -1,6 +1,7 @@
 #include "invoke/client.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 int en_client_new(struct enoki_connection **out, struct enoki_server *server, int fd,
                   uint64_t now_ms)
@@ -31,6 +32,14 @@ void en_client_free(struct enoki_connection *client)
         return;
     en_connection_free(client->http);
     free(client);
+}
+
+void en_client_kick(struct enoki_connection *client)
+{
+    bool writing = atomic_load_explicit(&client->waits_write, memory_order_relaxed);
+
+    /* Fails only if the peer is gone already, which makes the socket ready just as well. */
+    (void)shutdown(en_connection_fd(client->http), writing ? SHUT_RDWR : SHUT_RD);
 }
 
 void en_client_refuse(int status, struct en_reply *reply)

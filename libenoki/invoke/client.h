@@ -37,7 +37,7 @@ struct enoki_connection {
     _Atomic bool is_idle;     /* it waits between two requests; set before draining is looked at */
 
     /* The server's list, under the server's lock. */
-    struct enoki_connection *prev;
+    struct enoki_connection *previous;
     struct enoki_connection *next;
 };
 
@@ -46,6 +46,10 @@ ENOKI_MUST_CHECK int en_client_new(struct enoki_connection **out, struct enoki_s
                                    int fd, uint64_t now_ms);
 /* Closes the socket. It was removed from the server's list. NULL is allowed. */
 void en_client_free(struct enoki_connection *client);
+
+/* Makes the socket ready for good: end of input, and of output too if it waits for writing. Under
+ * the lock of the server's list, so that the socket is not closed meanwhile. */
+void en_client_kick(struct enoki_connection *client);
 
 /* The answer to a call that was not taken: 503, asking to come back in a second. status is why, as
  * en_server_submit_async() says it. */
