@@ -8,7 +8,7 @@
  *   then: EN_WANT_READ, EN_WANT_WRITE: wait for the socket; EN_WANT_CLOSE: en_connection_free(c).
  *
  * The same code reads calls in the threads of enoki-thread, in the workers of enoki-prefork and in
- * the parent. Reading and writing never block. Errors of the client (400, 408, 413, 431, 501, 505)
+ * the parent. Reading and writing never block. Errors of the client (400, 408, 413, 417, 431, 505)
  * are answered here; every one of them closes the connection after its answer.
  *
  * Memory   Input and output are contiguous; they grow up to the limits. With options.memory the
@@ -73,6 +73,11 @@ const struct en_request *en_connection_request(const struct en_connection *conne
 enum en_want en_connection_reply(struct en_connection *connection, const struct en_reply *reply,
                                  uint64_t now_ms);
 
+/* Sends the answers that wait, as far as the socket takes them: before a call that may take long,
+ * or that may take this process down. EN_WANT_READ: all is out; EN_WANT_WRITE: not all, which is no
+ * reason to stop; EN_WANT_CLOSE: the client is gone. Allowed while a call is in progress. */
+enum en_want en_connection_flush(struct en_connection *connection);
+
 /* The connection closes after the answer to the request in progress (draining). */
 void en_connection_close_after(struct en_connection *connection);
 
@@ -86,8 +91,10 @@ enum en_want en_connection_expire(struct en_connection *connection, uint64_t now
 /* True between requests: nothing half read, nothing unsent. */
 bool en_connection_is_idle(const struct en_connection *connection);
 
-/* What was read and belongs to no answered request yet (incl. a request in progress, if include_current),
- * and what is to be sent; borrowed until the next call. */
+/* What was read and belongs to no request that was handed out, so that somebody else can go on
+ * behind the request in progress or at a half-read one (whose bytes are as they were sent, or an
+ * equal chunked form); what is to be sent; and whether to close after that, or after the answer to
+ * the request in progress. Borrowed until the next call. */
 void en_connection_pending(const struct en_connection *connection, const void **input,
                            size_t *input_len, const void **output, size_t *output_len,
                            bool *close_after);

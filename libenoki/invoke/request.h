@@ -9,30 +9,9 @@
 #define EN_REQUEST_H
 
 #include "base/buffer.h"
+#include "wire/message.h"
 
 #include <stdbool.h>
-
-/* Bytes followed by a NUL that len does not count. */
-struct en_text {
-    const char *data;
-    size_t len;
-};
-
-struct en_header {
-    struct en_text name; /* as sent */
-    struct en_text value;
-};
-
-#define EN_HEADERS_MAX 128u
-
-struct en_request {
-    struct en_text method;
-    struct en_text path;  /* as sent, without '?' and what follows; starts with '/' */
-    struct en_text query; /* what follows '?', else "" */
-    struct en_text body;
-    const struct en_header *headers;
-    size_t header_count;
-};
 
 /* The first header of that name, any case; NULL if there is none. */
 const struct en_text *en_request_header(const struct en_request *request, const char *name);
@@ -42,7 +21,7 @@ const struct en_text *en_request_header(const struct en_request *request, const 
 
 struct en_reply {
     int status;
-    bool has_content_type;    /* one of headers is Content-Type */
+    bool has_content_type; /* one of headers is Content-Type */
     size_t header_count;
     struct en_buffer headers; /* "Name: value\r\n" lines, checked */
     struct en_buffer body;

@@ -1,0 +1,34 @@
+/*
+ * message.h - one request as views into somebody's memory, however it arrived.
+ *
+ * Memory   views; whoever hands them out says until when.
+ * Threads  any thread.    Fork  safe.
+ */
+#ifndef EN_MESSAGE_H
+#define EN_MESSAGE_H
+
+#include <stddef.h>
+
+/* Bytes followed by a NUL that len does not count. */
+struct en_text {
+    const char *data;
+    size_t len;
+};
+
+struct en_header {
+    struct en_text name; /* as sent */
+    struct en_text value;
+};
+
+#define EN_HEADERS_MAX 128u
+
+struct en_request {
+    struct en_text method;
+    struct en_text path;  /* as sent, without '?' and what follows; starts with '/', or is "*" */
+    struct en_text query; /* what follows '?', else "" */
+    struct en_text body;
+    const struct en_header *headers;
+    size_t header_count;
+};
+
+#endif

@@ -1,0 +1,65 @@
+#include "wire/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define TOP_BITS UINT64_C(0x8080808080808080)
+
+/* Length of the valid sequence at s that starts with a byte of at least 0x80; 0 if it is none. */
+static size_t sequence(const unsigned char *s, size_t len)
+{
+    unsigned char low = 0x80, high = 0xbf;
+    size_t more;
+
+    if (s[0] >= 0xc2 && s[0] <= 0xdf)
+        more = 1;
+    else if (s[0] >= 0xe0 && s[0] <= 0xef)
+        more = 2;
+    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
+        more = 3;
+    else
+        return 0;
+    if (len <= more)
+        return 0;
+    if (s[0] == 0xe0)
+        low = 0xa0; /* less would be overlong */
+    else if (s[0] == 0xed)
+        high = 0x9f; /* more would be a surrogate */
+    else if (s[0] == 0xf0)
+        low = 0x90;
+    else if (s[0] == 0xf4)
+        high = 0x8f; /* more would be above U+10FFFF */
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i <= more; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return more + 1;
+}
+
+bool en_utf8_is_valid(const char *text, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t i = 0;
+
+    while (i < len) {
+        uint64_t words[4];
+        size_t step;
+
+        /* Most text is ASCII: 32 bytes at a time. */
+        while (len - i >= sizeof(words)) {
+            memcpy(words, s + i, sizeof(words));
+            if (((words[0] | words[1] | words[2] | words[3]) & TOP_BITS) != 0)
+                break;
+            i += sizeof(words);
+        }
+        while (i < len && s[i] < 0x80)
+            i++;
+        for (; i < len && s[i] >= 0x80; i += step) {
+            step = sequence(s + i, len - i);
+            if (step == 0)
+                return false;
+        }
+    }
+    return true;
+}
