@@ -4,50 +4,72 @@
         running.call(url, b"hello")
 """
 import contextlib
-import os
 import re
-import selectors
 import signal
 import subprocess
-import time
+import threading
 import urllib.error
 import urllib.request
 
-READY = re.compile(rb"ready: (http://\S+)")
+
+class Failed(Exception):
+    """The server did not start, or did not stop, as it promises to."""
 
 
-def wait_ready(process, limit_s=60):
-    """The URL of the first ready line on standard error; the text so far if there is none."""
-    text, deadline = b"", time.monotonic() + limit_s
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stderr, selectors.EVENT_READ)
-        while selector.select(max(0, deadline - time.monotonic())):
-            piece = os.read(process.stderr.fileno(), 65536)
-            text += piece
-            if match := READY.search(text[: text.rfind(b"\n") + 1]):
-                return match.group(1).decode()
-            if not piece:
-                break
-    raise AssertionError("no ready line; it wrote:\n" + text.decode(errors="replace"))
+class Server:
+    """A started server: url once wait_ready() returned, text of all it wrote so far."""
+
+    def __init__(self, command, **popen):
+        program, *rest = command
+        self.url, self.text = None, ""
+        self.process = subprocess.Popen([program, "-l", "http=127.0.0.1:0", *rest],
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **popen)
+        self._settled = threading.Event()
+        # Read to the end, or the server would block on a full pipe.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.text += line.decode(errors="replace")
+            match = re.search(rb"ready: (http://\S+)", line)
+            if match and self.url is None:
+                self.url = match.group(1).decode()
+                self._settled.set()
+        self._settled.set()
+
+    def wait_ready(self, limit_s=60):
+        self._settled.wait(limit_s)
+        if self.url is None:
+            raise Failed("it did not get ready; it wrote:\n" + self.text)
+        return self.url
+
+    def stop(self, limit_s=60):
+        """Drains it; anything but exit status 0 in time is a failure."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"it still ran {limit_s} s after SIGTERM:\n" + self.text) from None
+        self._reader.join(5)
+        if status != 0:
+            raise Failed(f"exit status {status} after SIGTERM; it wrote:\n" + self.text)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
 @contextlib.contextmanager
 def server(command, **popen):
     """Runs command with a port of its own; on leaving it must drain and exit with 0."""
-    process = subprocess.Popen([*command[:1], "-l", "http=127.0.0.1:0", *command[1:]],
-                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **popen)
+    started = Server(command, **popen)
     try:
-        yield wait_ready(process)
-        process.send_signal(signal.SIGTERM)
-        _, text = process.communicate(timeout=60)
-        assert process.returncode == 0, (
-            f"exit status {process.returncode} after SIGTERM; it wrote:\n"
-            + text.decode(errors="replace"))
+        yield started.wait_ready()
+        started.stop()
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stderr.close()
+        started.close()
 
 
 def call(url, body=None, timeout=30, **headers):
