@@ -6,6 +6,7 @@ set tics nomirror out
 set border 3 lc rgb "#606060"
 set grid lc rgb "#e4e4e4" lt 1
 set multiplot
+set tmargin 3
 
 reading = "#9ecae1"
 mean = "#08519c"
@@ -15,7 +16,7 @@ set xdata time
 set timefmt "%Y/%m/%d %H:%M"
 set ylabel "Temperature (°F)"
 
-set title "A year in Seattle: 12 sensors, one for each month" left
+set label 1 "A year in Seattle: 12 sensors, one for each month" at graph 0, 1.05 left
 set origin 0, 0.5
 set size 1, 0.5
 set format x "%b"
@@ -24,7 +25,7 @@ set yrange [30:90]
 plot folder."/readings" using 1:2 with lines lw 1 lc rgb reading title "readings", \
      folder."/readings" using 1:3 with lines lw 1.2 lc rgb mean title "mean of the last 10"
 
-set title "One week of it" left
+set label 1 "One week of it" at graph 0, 1.05 left
 set origin 0, 0
 set size 0.5, 0.5
 set format x "%d %b"
@@ -34,7 +35,7 @@ set yrange [50:85]
 plot folder."/readings" using 1:2 with linespoints pt 7 ps 0.4 lw 1 lc rgb reading title "readings", \
      folder."/readings" using 1:3 with lines lw 2 lc rgb mean title "mean of the last 10"
 
-set title "Latency of a call: share of the calls answered in this time" left
+set label 1 "Latency: share of the calls answered within" at graph 0, 1.05 left
 set origin 0.5, 0
 set xdata
 set format x "%g"
