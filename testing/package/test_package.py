@@ -2,6 +2,7 @@
 """Installs the build, moves the prefix, and uses it as somebody who has nothing else would."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -77,6 +78,19 @@ class Package(unittest.TestCase):
         run("cmake", "-S", project, "-B", project / "b", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         run("cmake", "--build", project / "b")
         self.serves(project / "b" / "fn.so")
+
+    def test_the_function_in_the_readme_answers_as_the_readme_says(self):
+        readme = (SOURCE / "README.md").read_text()
+        (self.work / "visits.c").write_text(re.search(r"```c\n(.*?)```", readme, re.S).group(1))
+        run("sh", "-c", re.search(r"^cc .*", readme, re.M).group(), cwd=self.work,
+            env=self.environment)
+        program = self.prefix / "bin" / "enoki-run"
+        with running.server([program, "visits.so"], cwd=self.work) as url:
+            for body, answer in re.findall(r"^curl -d (\w+) .*visits +# (.*)", readme, re.M):
+                self.assertEqual(running.call(url, body.encode()), (200, answer.encode() + b"\n"))
+            command, value = re.search(r"^(enoki state get .*?) +# (.*)", readme, re.M).groups()
+            self.assertEqual(run("sh", "-c", f"{self.prefix}/bin/{command}", cwd=self.work).strip(),
+                             value)
 
     def test_the_library_shows_no_symbol_but_enoki(self):
         table = run("nm", "-D", "--defined-only", self.prefix / "lib" / "libenoki.so.0")
