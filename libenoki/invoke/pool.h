@@ -152,8 +152,7 @@ struct en_pool {
     uint32_t alive;
     struct enoki_connection **connections; /* by slot; NULL: not in the set */
     uint32_t *generations;
-    uint32_t *free_slots;
-    uint32_t free_count;
+    uint32_t next_slot; /* where the search for a free one goes on */
     uint32_t taken;
     struct en_invocation_queue queue; /* waiting */
     struct en_invocation_queue sent;  /* with the workers */

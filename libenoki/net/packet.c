@@ -1,12 +1,13 @@
 #include "net/packet.h"
 
+#include "base/checked.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* Fits into the default socket buffer (208 KiB) twice. */
@@ -75,7 +76,7 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
-static int send_large(int fd, const void *head, size_t head_len, const void *body, size_t body_len)
+static int send_large(int fd, const struct iovec *parts, size_t count)
 {
     char byte = 0;
     struct iovec part = {&byte, 1};
@@ -86,13 +87,12 @@ static int send_large(int fd, const void *head, size_t head_len, const void *bod
                              .msg_controllen = sizeof(control.bytes)};
     struct cmsghdr *cmsg;
     int file = memfd_create("enoki-packet", MFD_CLOEXEC);
-    int rc;
+    int rc = 0;
 
     if (file < 0)
         return ENOKI_EIO;
-    rc = write_all(file, head, head_len);
-    if (rc == 0)
-        rc = write_all(file, body, body_len);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = write_all(file, parts[i].iov_base, parts[i].iov_len);
     if (rc == 0) {
         memset(&control, 0, sizeof(control));
         cmsg = CMSG_FIRSTHDR(&message);
@@ -106,15 +106,28 @@ static int send_large(int fd, const void *head, size_t head_len, const void *bod
     return rc;
 }
 
+int en_packet_send_parts(int fd, const struct iovec *parts, size_t count)
+{
+    struct iovec copy[EN_PACKET_PARTS_MAX];
+    struct msghdr message = {.msg_iov = copy, .msg_iovlen = count};
+    size_t total = 0;
+
+    if (count > EN_PACKET_PARTS_MAX)
+        return ENOKI_EINVAL;
+    memcpy(copy, parts, count * sizeof(*parts));
+    for (size_t i = 0; i < count; i++) {
+        if (!en_add_size(total, parts[i].iov_len, &total))
+            return ENOKI_EINVAL;
+    }
+    return total > INLINE_BYTES ? send_large(fd, parts, count) : send_message(fd, &message);
+}
+
 int en_packet_send(int fd, const void *head, size_t head_len, const void *body, size_t body_len)
 {
-    struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len},
-                             {(void *)(uintptr_t)body, body_len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_len > 0 ? 2 : 1};
+    const struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len},
+                                   {(void *)(uintptr_t)body, body_len}};
 
-    if (head_len > INLINE_BYTES || body_len > INLINE_BYTES - head_len)
-        return send_large(fd, head, head_len, body, body_len);
-    return send_message(fd, &message);
+    return en_packet_send_parts(fd, parts, body_len > 0 ? 2 : 1);
 }
 
 /* Copies it: the sender could cut a file that is only mapped, and the reader would die of it. */

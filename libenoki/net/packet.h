@@ -11,6 +11,8 @@
 
 #include <enoki/error.h>
 
+#include <sys/uio.h>
+
 struct en_packet {
     char *data;     /* what was received last */
     size_t len;
@@ -23,8 +25,12 @@ struct en_packet {
 ENOKI_MUST_CHECK int en_packet_init(struct en_packet *packet, size_t max_bytes);
 void en_packet_fini(struct en_packet *packet);
 
-/* Sends head and body as one message. ENOKI_ELIMIT: the socket is full (non-blocking sockets only);
+#define EN_PACKET_PARTS_MAX 4u
+
+/* Sends at most EN_PACKET_PARTS_MAX parts as one message. ENOKI_ELIMIT: the socket is full (non-blocking sockets only);
  * ENOKI_ECLOSED: nobody receives; ENOKI_ENOMEM, ENOKI_EIO. */
+ENOKI_MUST_CHECK int en_packet_send_parts(int fd, const struct iovec *parts, size_t count);
+/* The same for a head and a body. */
 ENOKI_MUST_CHECK int en_packet_send(int fd, const void *head, size_t head_len, const void *body,
                                     size_t body_len);
 

@@ -1,0 +1,196 @@
+#include "invoke/pool.h"
+
+#include "base/clock.h"
+#include "invoke/server.h"
+#include "wire/call.h"
+
+#include <signal.h>
+#include <string.h>
+
+static struct enoki_invocation *take_sent(struct en_pool *pool, uint64_t id)
+{
+    struct enoki_invocation *before = NULL;
+
+    for (struct enoki_invocation *inv = pool->sent.first; inv != NULL; inv = inv->next) {
+        if (inv->id != id) {
+            before = inv;
+            continue;
+        }
+        if (before == NULL)
+            return en_invocation_queue_pop(&pool->sent);
+        before->next = inv->next;
+        if (pool->sent.last == inv)
+            pool->sent.last = before;
+        pool->sent.count--;
+        return inv;
+    }
+    return NULL;
+}
+
+static void note_queue(struct en_pool *pool)
+{
+    atomic_store(&pool->shared->queue_full, pool->queue.count >= pool->limits->max_queue ? 1 : 0);
+}
+
+static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
+{
+    const struct en_pool_message message = {
+        .type = EN_POOL_CALL, .id = inv->id, .deadline_ms = inv->deadline_ms};
+    const struct en_call_record call = {inv->request, inv->subpath.len};
+    struct en_buffer bytes = EN_BUFFER_INIT(pool->packet.max);
+    int rc = en_call_encode(&bytes, &call);
+
+    if (rc == 0)
+        rc = en_packet_send(pool->calls[0], &message, sizeof(message), bytes.data, bytes.len);
+    en_buffer_fini(&bytes);
+    return rc;
+}
+
+/* Never more messages than workers: then a worker waits only if nothing does. */
+void en_pool_pump(struct en_pool *pool)
+{
+    if (pool->queue.count == 0 && pool->sent.count == 0)
+        pool->unanswered = 0;
+    while (pool->queue.count > 0 && pool->unanswered < pool->alive) {
+        struct enoki_invocation *inv = en_invocation_queue_pop(&pool->queue);
+
+        if (send_call(pool, inv) != 0) {
+            en_invocation_fail(inv, 500, "the call cannot be handed to a worker\n");
+            continue;
+        }
+        en_invocation_queue_push(&pool->sent, inv);
+        pool->unanswered++;
+    }
+    note_queue(pool);
+}
+
+void enoki_pool_submit(void *self, struct enoki_invocation *inv)
+{
+    struct en_pool *pool = self;
+
+    en_invocation_queue_push(&pool->queue, inv);
+    en_pool_pump(pool);
+    if (pool->queue.count > 0 || pool->unanswered > pool->alive)
+        en_pool_adapt(pool, en_clock_ms());
+    enoki_server_schedule(pool->server, inv->deadline_ms);
+}
+
+void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message,
+                      const char *body, size_t len)
+{
+    struct enoki_invocation *inv = take_sent(pool, message->id);
+    struct en_answer_record answer;
+    struct en_reply reply;
+
+    if (pool->unanswered > 0)
+        pool->unanswered--;
+    if (inv == NULL)
+        return; /* answered 504 meanwhile */
+    if (len == 0) {
+        en_invocation_fail(inv, 504, "the call waited too long for a worker\n");
+        return;
+    }
+    if (en_answer_decode(&answer, body, len) != 0) {
+        en_invocation_fail(inv, 502, "the worker's answer is damaged\n");
+        return;
+    }
+    en_reply_init(&reply, answer.body.len);
+    reply.headers.max = answer.headers.len;
+    reply.status = answer.status;
+    reply.has_content_type = answer.has_content_type;
+    reply.header_count = answer.header_count;
+    if (en_buffer_append(&reply.headers, answer.headers.data, answer.headers.len) != 0 ||
+        en_buffer_append(&reply.body, answer.body.data, answer.body.len) != 0)
+        en_reply_text(&reply, 500, "out of memory for the reply\n");
+    en_invocation_finish(inv, &reply);
+    en_reply_fini(&reply);
+}
+
+void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
+{
+    struct en_header headers[EN_HEADERS_MAX];
+    struct en_call_record call;
+    struct en_text subpath;
+    int rc = en_call_decode(&call, headers, body, len);
+
+    if (rc == 0) {
+        subpath.len = call.subpath_len;
+        subpath.data = call.request.path.data + (call.request.path.len - subpath.len);
+        rc = en_server_submit_async(pool->server, &call.request, subpath);
+    }
+    if (rc != 0)
+        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
+               "an accepted asynchronous call is lost: %s", enoki_error_text(rc));
+}
+
+void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status)
+{
+    struct enoki_invocation *inv = take_sent(pool, id);
+
+    if (pool->unanswered > 0)
+        pool->unanswered--;
+    if (inv != NULL)
+        en_invocation_fail(inv, status,
+                           status == 504 ? "the call took too long\n"
+                                         : "the function crashed during this call\n");
+}
+
+/* Answers what waits for a worker for too long. The queue is in order of arrival, so the first is
+ * the first to expire. */
+static uint64_t expire_queue(struct en_pool *pool, uint64_t now_ms)
+{
+    while (pool->queue.first != NULL && pool->queue.first->deadline_ms <= now_ms)
+        en_invocation_fail(en_invocation_queue_pop(&pool->queue), 504,
+                           "the call waited too long for a worker\n");
+    note_queue(pool);
+    return pool->queue.first == NULL ? UINT64_MAX : pool->queue.first->deadline_ms;
+}
+
+static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
+{
+    uint64_t next = UINT64_MAX;
+    struct enoki_invocation *inv = pool->sent.first;
+
+    while (inv != NULL) {
+        struct enoki_invocation *following = inv->next;
+
+        /* One that a worker runs is answered when that worker is dead; one that none has taken,
+         * a little later, here. */
+        if (inv->deadline_ms + 1000 <= now_ms) {
+            inv = take_sent(pool, inv->id);
+            en_invocation_fail(inv, 504, "the call took too long\n");
+        } else if (inv->deadline_ms + 1000 < next) {
+            next = inv->deadline_ms + 1000;
+        }
+        inv = following;
+    }
+    return next;
+}
+
+uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms)
+{
+    uint64_t next = expire_queue(pool, now_ms), sent = expire_sent(pool, now_ms);
+
+    if (sent < next)
+        next = sent;
+    for (uint32_t i = 0; i < pool->workers_max; i++) {
+        struct en_pool_status *status = en_pool_status(pool, i);
+        struct en_pool_worker *worker = &pool->workers[i];
+        uint32_t state = atomic_load_explicit(&status->state, memory_order_acquire);
+        uint64_t deadline = atomic_load_explicit(&status->deadline_ms, memory_order_relaxed);
+
+        if (worker->pid <= 0 || worker->expired ||
+            (state != EN_POOL_CALLING && state != EN_POOL_SUBMITTED))
+            continue;
+        if (deadline > now_ms) {
+            next = deadline < next ? deadline : next;
+            continue;
+        }
+        en_log(en_server_log(pool->server), ENOKI_LOG_WARN,
+               "worker %u (process %d) is killed: its call passed the deadline", i,
+               (int)worker->pid);
+        worker->expired = true;
+        (void)kill(worker->pid, SIGKILL);
+    }
+    return next;
+}

@@ -1,0 +1,461 @@
+#include "invoke/pool.h"
+
+#include "base/clock.h"
+#include "invoke/connection.h"
+#include "invoke/instance.h"
+#include "invoke/route.h"
+#include "wire/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long a worker stays with a connection whose bytes are on their way, before it gives it back:
+ * rounds of at most a millisecond each. */
+#define PATIENCE_ROUNDS 20
+#define PATIENCE_MS 1
+/* Duplicates of connections that ended elsewhere are closed after such a pause. */
+#define TIDY_MS 5000
+
+struct work {
+    struct en_pool *pool;
+    struct en_pool_status *status;
+    uint32_t number;
+    char name[16];
+    struct en_instance *instance;
+    struct en_connection *http;
+    struct en_packet packet;
+    struct en_reply reply;
+    struct en_header *headers; /* EN_HEADERS_MAX */
+    uint32_t *held;            /* by slot: the generation whose duplicate is open, or 0 */
+    uint32_t held_count;
+    int parent; /* pidfd */
+    uint64_t next_id;
+    uint64_t calls;
+    bool over;
+};
+
+static int tell(const struct work *work, struct en_pool_message *message, const void *body,
+                size_t len)
+{
+    message->worker = work->number;
+    return en_packet_send(work->pool->results[1], message, sizeof(*message), body, len);
+}
+
+/* --- running calls --------------------------------------------------------------------------- */
+
+static void begin(struct work *work, enum en_pool_state state, uint64_t now, uint64_t deadline)
+{
+    struct en_pool_shared *shared = work->pool->shared;
+    uint32_t quiet = 0;
+
+    atomic_store_explicit(&work->status->since_ms, now, memory_order_relaxed);
+    atomic_store_explicit(&work->status->deadline_ms, deadline, memory_order_relaxed);
+    atomic_fetch_add_explicit(&work->status->calls, 1, memory_order_relaxed);
+    atomic_store_explicit(&work->status->state, state, memory_order_release);
+    work->calls++;
+    if (atomic_fetch_add(&shared->busy, 1) + 1 >= atomic_load(&shared->ready) &&
+        atomic_load_explicit(&shared->watched, memory_order_relaxed) == 0 &&
+        atomic_compare_exchange_strong(&shared->watched, &quiet, 1)) {
+        struct en_pool_message message = {.type = EN_POOL_BUSY};
+
+        if (tell(work, &message, NULL, 0) != 0)
+            work->over = true;
+    }
+}
+
+static void end(struct work *work, enum en_pool_state state)
+{
+    atomic_store_explicit(&work->status->state, state, memory_order_release);
+    (void)atomic_fetch_sub(&work->pool->shared->busy, 1);
+}
+
+static void send_reply(struct work *work, uint64_t id, bool ran)
+{
+    struct en_pool_message message = {.type = EN_POOL_REPLY, .worker = work->number, .id = id};
+    const struct en_reply *reply = &work->reply;
+    const struct en_answer_record answer = {
+        .status = reply->status,
+        .has_content_type = reply->has_content_type,
+        .header_count = reply->header_count,
+        .headers = {reply->headers.data, reply->headers.len},
+        .body = {reply->body.data, reply->body.len},
+    };
+    char head[EN_ANSWER_HEAD_BYTES];
+    const struct iovec parts[4] = {{&message, sizeof(message)},
+                                   {head, sizeof(head)},
+                                   {reply->headers.data, reply->headers.len},
+                                   {reply->body.data, reply->body.len}};
+
+    en_answer_encode_head(head, &answer);
+    if (en_packet_send_parts(work->pool->results[1], parts, ran ? 4 : 1) != 0)
+        work->over = true; /* the parent sees the death, and answers for us */
+}
+
+static void run_submitted(struct work *work)
+{
+    struct en_pool_message message;
+    struct en_call_record call;
+    struct en_call_info info;
+    uint64_t now = en_clock_ms();
+
+    if (work->packet.len < sizeof(message))
+        return;
+    memcpy(&message, work->packet.data, sizeof(message));
+    if (message.type == EN_POOL_EXIT) {
+        work->over = true;
+        return;
+    }
+    en_reply_reset(&work->reply);
+    work->status->id = message.id;
+    begin(work, EN_POOL_SUBMITTED, now, message.deadline_ms);
+    if (now >= message.deadline_ms) {
+        end(work, EN_POOL_IDLE);
+        send_reply(work, message.id, false);
+        return;
+    }
+    if (en_call_decode(&call, work->headers, work->packet.data + sizeof(message),
+                       work->packet.len - sizeof(message)) != 0) {
+        en_reply_text(&work->reply, 500, "the call arrived damaged\n");
+    } else {
+        info.id = message.id;
+        info.deadline_ms = message.deadline_ms;
+        info.subpath = (struct en_text){
+            call.request.path.data + (call.request.path.len - call.subpath_len), call.subpath_len};
+        en_instance_run(work->instance, &call.request, &info, &work->reply);
+    }
+    /* State stays SUBMITTED until the answer is out: if we die before, the parent answers. */
+    send_reply(work, message.id, true);
+    end(work, EN_POOL_IDLE);
+}
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+static void note_rest(struct work *work, const struct en_request *request)
+{
+    const void *input, *output;
+    size_t input_len, output_len;
+    bool close_after;
+    const char *memory = (const char *)work->status + EN_POOL_PAGE;
+
+    en_connection_pending(work->http, &input, &input_len, &output, &output_len, &close_after);
+    work->status->rest_offset = input_len == 0 ? 0 : (uint64_t)((const char *)input - memory);
+    work->status->rest_len = input_len;
+    work->status->close_after = close_after ? 1 : 0;
+    work->status->is_head = request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0;
+}
+
+/* Queues an asynchronous call with the parent. */
+static int submit_async(struct work *work, const struct en_request *request,
+                        struct en_text subpath)
+{
+    struct en_pool_message message = {.type = EN_POOL_ASYNC};
+    struct en_buffer bytes = EN_BUFFER_INIT(work->packet.max);
+    struct en_call_record call = {*request, subpath.len};
+    int rc;
+
+    if (atomic_load(&work->pool->shared->queue_full) != 0)
+        return ENOKI_ELIMIT;
+    rc = en_call_encode(&bytes, &call);
+    if (rc == 0)
+        rc = tell(work, &message, bytes.data, bytes.len);
+    en_buffer_fini(&bytes);
+    return rc;
+}
+
+static enum en_want answer(struct work *work)
+{
+    const struct en_request *request = en_connection_request(work->http);
+    const struct enoki_function_settings *function = enoki_runtime_function(work->pool->runtime);
+    struct en_call_info info;
+    uint64_t now = en_clock_ms();
+    int rc = 0;
+    enum en_route route = en_route_find(request, function->name, &info.subpath);
+
+    en_reply_reset(&work->reply);
+    if (route == EN_ROUTE_CALL) {
+        info.id = work->next_id++;
+        info.deadline_ms = now + work->pool->limits->call_timeout_ms;
+        /* Earlier answers must not die with this call. */
+        (void)en_connection_flush(work->http);
+        note_rest(work, request);
+        begin(work, EN_POOL_CALLING, now, info.deadline_ms);
+        en_instance_run(work->instance, request, &info, &work->reply);
+        end(work, EN_POOL_READING);
+        now = en_clock_ms();
+    } else {
+        if (route == EN_ROUTE_ASYNC)
+            rc = submit_async(work, request, info.subpath);
+        if (rc != 0)
+            en_client_refuse(rc, &work->reply);
+        else
+            en_route_answer(route, &work->reply);
+    }
+    if (atomic_load_explicit(&work->pool->shared->draining, memory_order_relaxed) != 0)
+        en_connection_close_after(work->http);
+    return en_connection_reply(work->http, &work->reply, now);
+}
+
+static void let_go(struct work *work, uint32_t slot)
+{
+    if (work->held[slot] == 0)
+        return;
+    (void)close(work->pool->slot_base + (int)slot);
+    work->held[slot] = 0;
+    work->held_count--;
+}
+
+/* Opens the connection's descriptor here under its number. */
+static bool hold(struct work *work, uint32_t slot, uint32_t generation)
+{
+    int number = work->pool->slot_base + (int)slot, fd;
+
+    if (work->held[slot] == generation)
+        return true;
+    let_go(work, slot);
+    /* User code may have opened so many files that it came here: those are its own. */
+    if (fcntl(number, F_GETFD) != -1)
+        return false;
+    fd = pidfd_getfd(work->parent, number, 0);
+    if (fd < 0)
+        return false;
+    if (fd != number) {
+        int moved = dup3(fd, number, O_CLOEXEC);
+
+        (void)close(fd);
+        if (moved != number)
+            return false;
+    }
+    work->held[slot] = generation;
+    work->held_count++;
+    return true;
+}
+
+static void give_back(struct work *work, uint32_t slot, uint32_t generation, bool with_bytes)
+{
+    struct en_pool_message message = {
+        .type = EN_POOL_RETURN, .slot = slot, .generation = generation};
+    struct en_buffer bytes = EN_BUFFER_INIT(SIZE_MAX - 2);
+    const void *input, *output;
+    size_t input_len = 0, output_len = 0;
+    bool close_after = false;
+    int rc = 0;
+
+    if (with_bytes) {
+        en_connection_pending(work->http, &input, &input_len, &output, &output_len, &close_after);
+        rc = en_buffer_append(&bytes, input, input_len);
+        if (rc == 0)
+            rc = en_buffer_append(&bytes, output, output_len);
+    }
+    message.input_len = input_len;
+    message.close_after = close_after ? 1 : 0;
+    if (rc != 0 || tell(work, &message, bytes.data, bytes.len) != 0)
+        work->over = true;
+    en_buffer_fini(&bytes);
+    let_go(work, slot);
+}
+
+static void rearm(struct work *work, uint32_t slot, uint32_t generation)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
+                                .data.u64 = (uint64_t)generation << 32 | slot};
+
+    if (epoll_ctl(work->pool->set, EPOLL_CTL_MOD, work->pool->slot_base + (int)slot, &event) != 0)
+        give_back(work, slot, generation, true);
+}
+
+/* Goes on while bytes keep coming, or going, at once. */
+static enum en_want be_patient(struct work *work, enum en_want want)
+{
+    for (int round = 0; round < PATIENCE_ROUNDS; round++) {
+        struct pollfd fd = {.fd = en_connection_fd(work->http),
+                            .events = want == EN_WANT_WRITE ? POLLOUT : POLLIN};
+
+        if (poll(&fd, 1, PATIENCE_MS) <= 0)
+            break;
+        want = en_connection_advance(work->http, en_clock_ms());
+        while (want == EN_WANT_CALL)
+            want = answer(work);
+        if (want == EN_WANT_CLOSE || en_connection_is_idle(work->http))
+            break;
+    }
+    return want;
+}
+
+static void serve(struct work *work, uint32_t slot, uint32_t generation)
+{
+    struct en_pool_message message = {
+        .type = EN_POOL_CLOSE, .slot = slot, .generation = generation};
+    enum en_want want;
+
+    if (!hold(work, slot, generation)) {
+        give_back(work, slot, generation, false);
+        return;
+    }
+    work->status->slot = slot;
+    work->status->generation = generation;
+    atomic_store_explicit(&work->status->state, EN_POOL_READING, memory_order_release);
+    en_connection_reset(work->http, work->pool->slot_base + (int)slot, en_clock_ms());
+    want = en_connection_advance(work->http, en_clock_ms());
+    while (want == EN_WANT_CALL)
+        want = answer(work);
+    if (want != EN_WANT_CLOSE && !en_connection_is_idle(work->http))
+        want = be_patient(work, want);
+
+    if (want == EN_WANT_CLOSE) {
+        let_go(work, slot);
+        if (tell(work, &message, NULL, 0) != 0)
+            work->over = true;
+    } else if (en_connection_is_idle(work->http)) {
+        rearm(work, slot, generation);
+    } else {
+        give_back(work, slot, generation, true);
+    }
+    atomic_store_explicit(&work->status->state, EN_POOL_IDLE, memory_order_release);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+/* A duplicate keeps a connection half alive that others have ended. */
+static void tidy(struct work *work)
+{
+    for (uint32_t slot = 0; slot < work->pool->slots && work->held_count > 0; slot++) {
+        char byte;
+
+        if (work->held[slot] == 0)
+            continue;
+        if (recv(work->pool->slot_base + (int)slot, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
+            errno == EAGAIN)
+            continue;
+        let_go(work, slot);
+    }
+}
+
+static void receive(struct work *work, int wait)
+{
+    int rc = en_packet_receive(&work->packet, work->pool->calls[1], wait);
+
+    if (rc < 0)
+        work->over = true;
+    else if (rc == 1)
+        run_submitted(work);
+}
+
+static void wait_and_work(struct work *work)
+{
+    struct epoll_event event;
+    int count = epoll_wait(work->pool->set, &event, 1, work->held_count > 0 ? TIDY_MS : -1);
+
+    if (count < 0 && errno != EINTR)
+        work->over = true;
+    if (count == 0)
+        tidy(work);
+    if (count != 1)
+        return;
+    if (event.data.u64 == EN_POOL_CALLS) {
+        receive(work, 0);
+    } else {
+        uint32_t slot = (uint32_t)event.data.u64;
+
+        if (slot < work->pool->slots)
+            serve(work, slot, (uint32_t)(event.data.u64 >> 32));
+    }
+}
+
+/* Others' memory is out of reach of a stray pointer. */
+static int fence(const struct work *work)
+{
+    const struct en_pool *pool = work->pool;
+    size_t before = work->number * pool->part_bytes;
+    size_t after = (pool->workers_max - work->number - 1) * pool->part_bytes;
+
+    if (before > 0 && mprotect(pool->parts, before, PROT_NONE) != 0)
+        return ENOKI_EIO;
+    if (after > 0 && mprotect(pool->parts + before + pool->part_bytes, after, PROT_NONE) != 0)
+        return ENOKI_EIO;
+    return 0;
+}
+
+static int set_up(struct work *work, struct enoki_error *err)
+{
+    struct en_pool *pool = work->pool;
+    const struct enoki_runtime *runtime = pool->runtime;
+    struct en_connection_options http = {
+        .limits = pool->limits,
+        .memory = (char *)work->status + EN_POOL_PAGE,
+        .memory_size = pool->part_bytes - EN_POOL_PAGE,
+    };
+    struct en_instance_options options = {
+        .plugin = en_runtime_plugin(runtime),
+        .function = enoki_runtime_function(runtime),
+        .node = enoki_runtime_node(runtime),
+        .log = en_runtime_log(runtime),
+        .worker = work->name,
+    };
+    int rc = fence(work);
+
+    if (rc == 0)
+        rc = en_packet_init(&work->packet, pool->packet.max);
+    if (rc == 0 && pool->shares_connections) {
+        work->parent = pidfd_open(pool->parent, 0);
+        work->held = calloc(pool->slots, sizeof(*work->held));
+        rc = work->parent < 0 ? ENOKI_EIO : work->held == NULL ? ENOKI_ENOMEM : 0;
+        if (rc == 0)
+            rc = en_connection_new(&work->http, -1, &http, en_clock_ms());
+    }
+    if (rc != 0)
+        return enoki_error_set(err, rc, "a worker cannot start: %s", enoki_error_text(rc));
+    work->headers = calloc(EN_HEADERS_MAX, sizeof(*work->headers));
+    if (work->headers == NULL)
+        return enoki_error_set(err, ENOKI_ENOMEM, "a worker cannot start: out of memory");
+    en_reply_init(&work->reply, pool->limits->max_reply_bytes);
+    return en_instance_open(&work->instance, &options, err);
+}
+
+static bool is_worn(const struct work *work)
+{
+    uint64_t most = work->pool->one_call ? 1 : work->pool->limits->calls_per_worker;
+
+    return most > 0 && work->calls >= most;
+}
+
+int en_pool_work(struct en_pool *pool, uint32_t number)
+{
+    struct work work = {.pool = pool,
+                        .status = en_pool_status(pool, number),
+                        .number = number,
+                        .parent = -1,
+                        .next_id = (uint64_t)getpid() << 32 | 1};
+    struct en_pool_message message = {.type = EN_POOL_READY};
+    struct enoki_error err = ENOKI_ERROR_INIT;
+
+    (void)snprintf(work.name, sizeof(work.name), "%u", number);
+    if (set_up(&work, &err) != 0) {
+        message.type = EN_POOL_FAILED;
+        if (tell(&work, &message, err.message, strlen(err.message)) != 0)
+            return EXIT_FAILURE;
+        return EXIT_FAILURE;
+    }
+    if (tell(&work, &message, NULL, 0) != 0)
+        work.over = true;
+    while (!work.over && !is_worn(&work)) {
+        if (pool->shares_connections)
+            wait_and_work(&work);
+        else
+            receive(&work, 1);
+    }
+    en_instance_free(work.instance);
+    en_reply_fini(&work.reply);
+    en_packet_fini(&work.packet);
+    free(work.headers);
+    free(work.held);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,180 @@
+#include "invoke/pool.h"
+
+#include "base/clock.h"
+#include "invoke/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define PAUSE_FIRST_MS 100u
+#define PAUSE_MAX_MS 5000u
+
+static int start_worker(struct en_pool *pool)
+{
+    struct en_pool_message message = {.type = EN_POOL_FORK};
+    uint32_t number = 0;
+
+    while (number < pool->workers_max && pool->workers[number].phase != EN_POOL_ABSENT)
+        number++;
+    if (number == pool->workers_max)
+        return ENOKI_ELIMIT;
+    message.worker = number;
+    if (en_packet_send(pool->control[0], &message, sizeof(message), NULL, 0) != 0)
+        return ENOKI_ECLOSED;
+    atomic_store(&en_pool_status(pool, number)->state, EN_POOL_IDLE);
+    pool->workers[number] = (struct en_pool_worker){.phase = EN_POOL_STARTING};
+    pool->present++;
+    return 0;
+}
+
+void en_pool_adapt(struct en_pool *pool, uint64_t now_ms)
+{
+    uint32_t wanted = enoki_runtime_function(pool->runtime)->workers_min;
+    size_t waiting = pool->queue.count;
+
+    if (now_ms < pool->fork_at_ms) {
+        enoki_server_schedule(pool->server, pool->fork_at_ms);
+        return;
+    }
+    /* What waits while workers are on their way will be theirs. */
+    if (waiting > pool->present - pool->alive) {
+        size_t more = waiting - (pool->present - pool->alive);
+        uint32_t room = pool->workers_max - pool->present;
+
+        if (pool->present + (more < room ? (uint32_t)more : room) > wanted)
+            wanted = pool->present + (more < room ? (uint32_t)more : room);
+    }
+    while (pool->present < wanted) {
+        if (start_worker(pool) != 0)
+            break;
+    }
+}
+
+static void forget(struct en_pool *pool, uint32_t number)
+{
+    struct en_pool_worker *worker = &pool->workers[number];
+
+    if (worker->phase == EN_POOL_ALIVE) {
+        pool->alive--;
+        atomic_store(&pool->shared->ready, pool->alive);
+    }
+    if (worker->phase != EN_POOL_ABSENT)
+        pool->present--;
+    *worker = (struct en_pool_worker){.phase = EN_POOL_ABSENT};
+}
+
+static void report(const struct en_pool *pool, const struct en_pool_worker *worker,
+                   uint32_t number, int status)
+{
+    if (worker->expired || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        return;
+    if (WIFSIGNALED(status))
+        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
+               "worker %u (process %d) was killed by signal %d (%s)", number, (int)worker->pid,
+               WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
+               "worker %u (process %d) ended with status %d", number, (int)worker->pid,
+               WEXITSTATUS(status));
+}
+
+static void delay_start(struct en_pool *pool)
+{
+    pool->fork_pause_ms = pool->fork_pause_ms == 0 ? PAUSE_FIRST_MS : pool->fork_pause_ms * 2;
+    if (pool->fork_pause_ms > PAUSE_MAX_MS)
+        pool->fork_pause_ms = PAUSE_MAX_MS;
+    pool->fork_at_ms = en_clock_ms() + pool->fork_pause_ms;
+}
+
+static void on_death(struct en_pool *pool, uint32_t number, int wait_status)
+{
+    struct en_pool_worker *worker = &pool->workers[number];
+    struct en_pool_status *status = en_pool_status(pool, number);
+    uint32_t state = atomic_exchange(&status->state, EN_POOL_IDLE);
+    int failure = worker->expired ? 504 : 502;
+
+    report(pool, worker, number, wait_status);
+    if (worker->phase == EN_POOL_STARTING)
+        delay_start(pool);
+    forget(pool, number);
+    if (state == EN_POOL_CALLING || state == EN_POOL_SUBMITTED)
+        (void)atomic_fetch_sub(&pool->shared->busy, 1);
+    if (state == EN_POOL_SUBMITTED)
+        en_pool_call_lost(pool, status->id, failure);
+    else if (state == EN_POOL_CALLING)
+        en_pool_connection_lost(pool, number, failure);
+    else if (state == EN_POOL_READING)
+        en_pool_connection_lost(pool, number, 0);
+    if (pool->alive == 0)
+        en_pool_reclaim_all(pool);
+    if (!enoki_server_is_draining(pool->server) || pool->queue.count > 0 || pool->taken > 0)
+        en_pool_adapt(pool, en_clock_ms());
+}
+
+void en_pool_on_control(void *context, bool readable, bool writable)
+{
+    struct en_pool *pool = context;
+    struct en_pool_message message;
+    int rc;
+
+    (void)readable;
+    (void)writable;
+    while ((rc = en_packet_receive(&pool->packet, pool->control[0], 0)) == 1) {
+        if (pool->packet.len < sizeof(message))
+            continue;
+        memcpy(&message, pool->packet.data, sizeof(message));
+        if (message.type == EN_POOL_FAILED) {
+            en_log(en_server_log(pool->server), ENOKI_LOG_ERROR, "cannot start a worker: %.*s",
+                   (int)(pool->packet.len - sizeof(message)),
+                   pool->packet.data + sizeof(message));
+            continue;
+        }
+        if (message.worker >= pool->workers_max)
+            continue;
+        if (message.type == EN_POOL_FORKED)
+            pool->workers[message.worker].pid = (pid_t)message.id;
+        else if (message.type == EN_POOL_DIED)
+            on_death(pool, message.worker, (int)(uint32_t)message.id);
+    }
+    if (rc == ENOKI_ECLOSED && pool->control_watch != NULL) {
+        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
+               "the zygote is gone: no worker can be started any more; stopping");
+        en_watch_pause(pool->control_watch);
+        (void)kill(pool->parent, SIGTERM);
+    }
+}
+
+/* Ends workers that had no call since the last look, one at least minus those that must stay. */
+uint64_t en_pool_shrink(struct en_pool *pool, uint64_t now_ms)
+{
+    uint32_t min = enoki_runtime_function(pool->runtime)->workers_min, idle = 0;
+    const struct en_pool_message message = {.type = EN_POOL_EXIT};
+
+    if (min == pool->workers_max || pool->alive <= min) {
+        pool->shrink_look_ms = 0;
+        return UINT64_MAX;
+    }
+    if (pool->shrink_look_ms == 0)
+        pool->shrink_look_ms = now_ms + pool->limits->worker_idle_ms;
+    else if (now_ms < pool->shrink_look_ms)
+        return pool->shrink_look_ms;
+    else
+        pool->shrink_look_ms = now_ms + pool->limits->worker_idle_ms;
+    for (uint32_t i = 0; i < pool->workers_max; i++) {
+        const struct en_pool_status *status = en_pool_status(pool, i);
+        uint64_t calls = atomic_load_explicit(&status->calls, memory_order_relaxed);
+        struct en_pool_worker *worker = &pool->workers[i];
+
+        if (worker->phase == EN_POOL_ALIVE && worker->calls_seen == calls + 1 &&
+            atomic_load(&status->state) == EN_POOL_IDLE)
+            idle++;
+        worker->calls_seen = calls + 1; /* 0: never looked at */
+    }
+    for (; idle > 0 && pool->alive - min >= idle; idle--) {
+        if (en_packet_send(pool->calls[0], &message, sizeof(message), NULL, 0) != 0)
+            break;
+    }
+    return pool->shrink_look_ms;
+}

@@ -1,0 +1,150 @@
+#include "invoke/pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void tell(const struct en_pool *pool, uint32_t type, uint32_t worker, uint64_t id)
+{
+    const struct en_pool_message message = {.type = type, .worker = worker, .id = id};
+
+    /* Without a parent there is nothing left to do. */
+    if (en_packet_send(pool->control[1], &message, sizeof(message), NULL, 0) != 0)
+        _exit(EXIT_FAILURE);
+}
+
+static void tell_failure(const struct en_pool *pool, const char *why)
+{
+    const struct en_pool_message message = {.type = EN_POOL_FAILED};
+
+    if (en_packet_send(pool->control[1], &message, sizeof(message), why, strlen(why)) != 0)
+        _exit(EXIT_FAILURE);
+}
+
+/* The worker that a pid is, by number. */
+struct births {
+    pid_t *pids;
+    uint32_t count;
+};
+
+static void reap(const struct en_pool *pool, struct births *births)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (uint32_t i = 0; i < births->count; i++) {
+            if (births->pids[i] != pid)
+                continue;
+            births->pids[i] = 0;
+            tell(pool, EN_POOL_DIED, i, (uint64_t)(uint32_t)status);
+        }
+    }
+}
+
+/* True in the worker. */
+static bool fork_worker(const struct en_pool *pool, struct births *births, uint32_t worker)
+{
+    pid_t pid;
+
+    if (worker >= births->count || births->pids[worker] != 0)
+        return false;
+    pid = fork();
+    if (pid == 0)
+        return true;
+    if (pid < 0) {
+        tell_failure(pool, strerror(errno));
+        tell(pool, EN_POOL_DIED, worker, 0);
+        return false;
+    }
+    births->pids[worker] = pid;
+    tell(pool, EN_POOL_FORKED, worker, (uint64_t)pid);
+    return false;
+}
+
+static void become_worker(struct en_pool *pool, int signals, const sigset_t *mask, uint32_t worker)
+{
+    int status = EXIT_FAILURE;
+
+    (void)close(signals);
+    (void)close(pool->control[1]);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && sigprocmask(SIG_SETMASK, mask, NULL) == 0)
+        status = en_pool_work(pool, worker);
+    if (pool->one_call)
+        _exit(status);
+    exit(status);
+}
+
+/* Serves the parent until it is gone. */
+static void serve(struct en_pool *pool, struct births *births, int signals, const sigset_t *mask)
+{
+    struct pollfd fds[2] = {{.fd = pool->control[1], .events = POLLIN},
+                            {.fd = signals, .events = POLLIN}};
+    struct en_pool_message message;
+    struct en_packet packet;
+    int rc;
+
+    if (en_packet_init(&packet, sizeof(message)) != 0)
+        return;
+    for (;;) {
+        struct signalfd_siginfo info;
+
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            break;
+        while (read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+            reap(pool, births);
+        rc = en_packet_receive(&packet, pool->control[1], 0);
+        if (rc < 0)
+            break;
+        if (rc == 0 || packet.len != sizeof(message))
+            continue;
+        memcpy(&message, packet.data, sizeof(message));
+        if (message.type == EN_POOL_FORK && fork_worker(pool, births, message.worker)) {
+            en_packet_fini(&packet);
+            free(births->pids);
+            become_worker(pool, signals, mask, message.worker);
+        }
+    }
+    en_packet_fini(&packet);
+}
+
+void en_pool_zygote(struct en_pool *pool)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    struct births births = {NULL, pool->workers_max};
+    sigset_t mask, old;
+    int signals;
+
+    (void)close(pool->control[0]);
+    (void)close(pool->calls[0]);
+    (void)close(pool->results[0]);
+    /* A signal to the whole group (a terminal's, a service manager's) is the parent's to handle:
+     * calls in progress go on. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != pool->parent)
+        _exit(EXIT_FAILURE);
+    if (enoki_runtime_load(pool->runtime, &err) != 0) {
+        tell_failure(pool, err.message);
+        _exit(EXIT_FAILURE);
+    }
+    births.pids = calloc(births.count, sizeof(*births.pids));
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &mask, &old);
+    signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (births.pids == NULL || signals < 0) {
+        tell_failure(pool, "no memory or descriptor for the zygote");
+        _exit(EXIT_FAILURE);
+    }
+    tell(pool, EN_POOL_LOADED, 0, 0);
+    serve(pool, &births, signals, &old);
+    free(births.pids);
+    exit(EXIT_SUCCESS);
+}
