@@ -22,19 +22,19 @@
 
 /* All limits of one runtime. Zero means the default. */
 struct enoki_limits {
-    uint64_t max_header_bytes;      /* request line and headers; 32 KiB */
-    uint64_t max_body_bytes;        /* request body; 4 MiB; above: 413 */
-    uint64_t max_reply_bytes;       /* reply body; 16 MiB; above: 500 */
-    uint64_t max_connections;       /* open at once; 1024; above: closed with 503 */
-    uint64_t max_queue;             /* calls waiting for a worker; 1024; above: 503, Retry-After */
-    uint64_t call_timeout_ms;       /* a call's deadline; 60 s; past it: 504 */
-    uint64_t idle_timeout_ms;       /* a kept-alive connection without a request; 60 s: closed */
-    uint64_t request_timeout_ms;    /* from a request's first byte to its last; 20 s: 408 */
-    uint64_t drain_timeout_ms;      /* after SIGTERM; 30 s, then exit 1 */
-    uint64_t calls_per_worker;      /* replace a worker after so many; 0: never */
-    uint64_t max_abandoned;         /* enoki-thread: replace the process after so many timed out
-                                       calls that still hold a thread; 8 */
-    uint64_t worker_idle_ms;        /* elastic workers: one more than min goes after this; 30 s */
+    uint64_t max_header_bytes;   /* request line and headers; 32 KiB */
+    uint64_t max_body_bytes;     /* request body; 4 MiB; above: 413 */
+    uint64_t max_reply_bytes;    /* reply body; 16 MiB; above: 500 */
+    uint64_t max_connections;    /* open at once; 1024; above: closed with 503 */
+    uint64_t max_queue;          /* calls waiting for a worker; 1024; above: 503, Retry-After */
+    uint64_t call_timeout_ms;    /* a call's deadline; 60 s; past it: 504 */
+    uint64_t idle_timeout_ms;    /* a kept-alive connection without a request; 60 s: closed */
+    uint64_t request_timeout_ms; /* from a request's first byte to its last; 20 s: 408 */
+    uint64_t drain_timeout_ms;   /* after SIGTERM; 30 s, then exit 1 */
+    uint64_t calls_per_worker;   /* replace a worker after so many; 0: never */
+    uint64_t max_abandoned;      /* enoki-thread: replace the process after so many timed out
+                                    calls that still hold a thread; 8 */
+    uint64_t worker_idle_ms;     /* elastic workers: one more than min goes after this; 30 s */
 };
 
 /* One variable for the function. */
@@ -56,11 +56,11 @@ struct enoki_function_settings {
 };
 
 struct enoki_node_settings {
-    const char *node;   /* this node's name in versions; "local" */
-    const char *state;  /* URI: "embedded:DIR?..." */
+    const char *node;        /* this node's name in versions; "local" */
+    const char *state;       /* URI: "embedded:DIR?..." */
     const char *listen_http; /* "ADDRESS:PORT"; NULL: none */
-    int log_json;       /* 0: key=value lines, 1: JSON lines */
-    int log_level;      /* enum enoki_log_level */
+    int log_json;            /* 0: key=value lines, 1: JSON lines */
+    int log_level;           /* enum enoki_log_level */
     const struct enoki_function_settings *functions;
     size_t function_count;
 };

@@ -49,7 +49,7 @@ enum enoki_status {
 
 struct enoki_error {
     int status;                              /* 0 or a code of the list */
-    char message[ENOKI_ERROR_MESSAGE_BYTES]; /* one line: what is wrong, with which value, what to do */
+    char message[ENOKI_ERROR_MESSAGE_BYTES]; /* one line: what is wrong, what to do */
 };
 
 #define ENOKI_ERROR_INIT                                                                           \

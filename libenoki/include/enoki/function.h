@@ -70,7 +70,7 @@ struct enoki_function {
 #endif
 
 /* Use once per library, at file scope, with designated initialisers:
- * ENOKI_FUNCTION(.open = open_it, .invoke = invoke, .close = close_it); (C++: C++20, or in order) */
+ * ENOKI_FUNCTION(.open = open_it, .invoke = invoke, .close = close_it); C++: C++20, or in order */
 #define ENOKI_FUNCTION(...)                                                                        \
     ENOKI_FUNCTION_LINKAGE __attribute__((visibility("default")))                                  \
     const struct enoki_function enoki_function;                                                    \

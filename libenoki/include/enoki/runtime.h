@@ -35,8 +35,8 @@ struct enoki_worker;     /* one worker's copy of the function */
 #define ENOKI_DISPATCHER_SUPERVISED 1u
 
 struct enoki_dispatcher {
-    size_t size;          /* sizeof(struct enoki_dispatcher) */
-    const char *name;     /* "thread": the runtime's name in logs and --help */
+    size_t size;      /* sizeof(struct enoki_dispatcher) */
+    const char *name; /* "thread": the runtime's name in logs and --help */
     uint32_t flags;
     uint32_t workers_default; /* 0: the number of cores */
 
@@ -80,12 +80,11 @@ ENOKI_API int enoki_runtime_main(int argc, char **argv, const struct enoki_dispa
 /* The function's and the node's settings, complete; borrowed as long as the runtime lives. */
 ENOKI_API const struct enoki_function_settings *
 enoki_runtime_function(const struct enoki_runtime *runtime);
-ENOKI_API const struct enoki_node_settings *
-enoki_runtime_node(const struct enoki_runtime *runtime);
+ENOKI_API const struct enoki_node_settings *enoki_runtime_node(const struct enoki_runtime *runtime);
 
 /* Writes one line to the runtime's log. Any thread. */
-ENOKI_API void enoki_runtime_log(const struct enoki_runtime *runtime, int level,
-                                 const char *format, ...) ENOKI_PRINTF(3, 4);
+ENOKI_API void enoki_runtime_log(const struct enoki_runtime *runtime, int level, const char *format,
+                                 ...) ENOKI_PRINTF(3, 4);
 
 /*
  * Loads the function's library and runs its preload. Once, in the process whose threads or forked
@@ -124,9 +123,9 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_worker_open(struct enoki_worker **out,
 ENOKI_API void enoki_worker_free(struct enoki_worker *worker);
 
 enum enoki_want {
-    ENOKI_WANT_READ = 0,  /* call serve again when the socket is readable */
-    ENOKI_WANT_WRITE = 1, /* ... writable */
-    ENOKI_WANT_CLOSE = 2, /* the connection is gone: it was freed */
+    ENOKI_WANT_READ = 0,    /* call serve again when the socket is readable */
+    ENOKI_WANT_WRITE = 1,   /* ... writable */
+    ENOKI_WANT_CLOSE = 2,   /* the connection is gone: it was freed */
     ENOKI_WANT_GIVE_UP = 3, /* the connection is gone, and this worker's call had been answered 504
                                meanwhile (enoki_worker_expire returned 1 for it) */
 };
@@ -155,7 +154,7 @@ ENOKI_API uint64_t enoki_worker_deadline_ms(const struct enoki_worker *worker);
  * returns with ENOKI_WANT_GIVE_UP some time, or never) and returns 1; else 0. Loop thread. */
 ENOKI_API int enoki_worker_expire(struct enoki_worker *worker, uint64_t now_ms);
 
-/* --- a pool of worker processes: the dispatcher of enoki-prefork and enoki-process ------------- */
+/* --- a pool of worker processes: the dispatcher of enoki-prefork and enoki-process ------------ */
 
 /* Workers are forked from a small zygote that has loaded the function; what they share with the
  * parent, and how a crash costs one call, is in invoke/pool.h. */

@@ -48,8 +48,8 @@ enum enoki_keygroup_kind {
 };
 
 struct enoki_state_options {
-    size_t size;          /* set by the initializer */
-    const char *uri;      /* "embedded:DIR[?durability=sync|process][&max_value=BYTES][&node=NAME]" */
+    size_t size;     /* set by the initializer */
+    const char *uri; /* "embedded:DIR[?durability=sync|process][&max_value=BYTES][&node=NAME]" */
     const char *keygroup; /* 1 to 255 of [A-Za-z0-9] */
     const char *node;     /* name of this node in versions; NULL: the URI's, else "local" */
     enum enoki_keygroup_kind kind;
@@ -148,8 +148,8 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_remove(struct enoki_state *state, con
 #define ENOKI_APPEND_ID_BYTES 24
 
 /*
- * Adds an item to an append-only keygroup, under a new id: the time in nanoseconds since 1970, moved
- * forward until it is free. The digits are written to id_out.
+ * Adds an item to an append-only keygroup, under a new id: the time in nanoseconds since 1970,
+ * moved forward until it is free. The digits are written to id_out.
  *
  * ENOKI_EKIND  the keygroup is mutable
  */
@@ -203,7 +203,7 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_import(struct enoki_state *state, con
 /* Releases the list and all that it handed out. NULL is allowed. */
 ENOKI_API void enoki_items_free(struct enoki_items *items);
 
-/* Number of entries; 0 for NULL. An index below must be smaller, else the behaviour is undefined. */
+/* Number of entries; 0 for NULL. An index below must be smaller: that is not checked. */
 ENOKI_API size_t enoki_items_count(const struct enoki_items *items);
 
 /* Borrowed until the list is freed. A value is followed by a NUL that its length does not count;
@@ -225,8 +225,8 @@ enum enoki_order {
 
 /*
  * Makes a version of its text form, "node=counter,node=counter"; "" is the empty clock. At most
- * 1024 nodes; a node's name is 1 to 255 bytes without '=', ',' and '|'. On success *out is owned by the
- * caller: enoki_version_free().
+ * 1024 nodes; a node's name is 1 to 255 bytes without '=', ',' and '|'. On success *out is owned by
+ * the caller: enoki_version_free().
  *
  * ENOKI_EINVAL  not of that form, or a node twice
  */
