@@ -300,7 +300,7 @@ static void on_message(struct en_pool *pool)
     }
 }
 
-static void on_results(void *context, bool readable, bool writable)
+void en_pool_on_results(void *context, bool readable, bool writable)
 {
     struct en_pool *pool = context;
     int rc;
@@ -327,7 +327,7 @@ static int await_workers(struct en_pool *pool, struct enoki_error *err)
 
         if (poll(fds, 2, 1000) < 0 && errno != EINTR)
             return enoki_error_set(err, ENOKI_EIO, "poll: %s", strerror(errno));
-        on_results(pool, true, false);
+        en_pool_on_results(pool, true, false);
         if (pool->failure[0] != '\0')
             return enoki_error_set(err, ENOKI_EFUNCTION, "a worker cannot start: %s",
                                    pool->failure);
@@ -349,8 +349,8 @@ int enoki_pool_start(void **self, struct enoki_server *server, struct enoki_erro
     int rc;
 
     pool->server = server;
-    rc = en_watch_new(&pool->results_watch, en_server_loop(server), pool->results[0], on_results,
-                      pool);
+    rc = en_watch_new(&pool->results_watch, en_server_loop(server), pool->results[0],
+                      en_pool_on_results, pool);
     if (rc == 0)
         rc = en_watch_set(pool->results_watch, true, false);
     if (rc == 0)

@@ -181,6 +181,9 @@ _Noreturn void en_pool_zygote(struct en_pool *pool);
 /* pool_worker.c: a worker's life. Returns its exit status. */
 int en_pool_work(struct en_pool *pool, uint32_t worker);
 
+/* pool.c, parent: handles what workers have said. */
+void en_pool_on_results(void *context, bool readable, bool writable);
+
 /* pool_workers.c, parent */
 void en_pool_adapt(struct en_pool *pool, uint64_t now_ms); /* forks what is missing */
 void en_pool_on_control(void *context, bool readable, bool writable);

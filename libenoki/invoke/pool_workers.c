@@ -135,8 +135,11 @@ void en_pool_on_control(void *context, bool readable, bool writable)
             continue;
         if (message.type == EN_POOL_FORKED)
             pool->workers[message.worker].pid = (pid_t)message.id;
-        else if (message.type == EN_POOL_DIED)
-            on_death(pool, message.worker, (int)(uint32_t)message.id);
+        if (message.type != EN_POOL_DIED)
+            continue;
+        /* What it said before it died comes by another socket: that first. */
+        en_pool_on_results(pool, true, false);
+        on_death(pool, message.worker, (int)(uint32_t)message.id);
     }
     if (rc == ENOKI_ECLOSED && pool->control_watch != NULL) {
         en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
