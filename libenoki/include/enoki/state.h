@@ -40,6 +40,8 @@
 #define ENOKI_VALUE_MAX_BYTES 4194304u
 /* Most items that one scan or keys call may ask for. */
 #define ENOKI_SCAN_MAX 1000000u
+/* Most bytes that they hand out, ids and versions included: 256 MiB. */
+#define ENOKI_SCAN_MAX_BYTES 268435456u
 
 enum enoki_keygroup_kind {
     ENOKI_KEYGROUP_ANY = 0,     /* take an existing keygroup as it is, create a mutable one */
@@ -49,8 +51,9 @@ enum enoki_keygroup_kind {
 
 struct enoki_state_options {
     size_t size;     /* set by the initializer */
-    const char *uri; /* "embedded:DIR[?durability=sync|process][&max_value=BYTES][&node=NAME]" */
-    const char *keygroup; /* 1 to 255 of [A-Za-z0-9] */
+    const char *uri; /* "embedded:DIR[?durability=sync|process][&max_value=BYTES][&node=NAME]
+                             [&keygroup=NAME]" */
+    const char *keygroup; /* 1 to 255 of [A-Za-z0-9]; NULL: the URI's */
     const char *node;     /* name of this node in versions; NULL: the URI's, else "local" */
     enum enoki_keygroup_kind kind;
     uint64_t max_value_bytes; /* 0: the URI's, else ENOKI_VALUE_DEFAULT_BYTES */
@@ -70,7 +73,7 @@ struct enoki_version;
 /*
  * Opens, and creates if missing, a keygroup. Many processes may have the same one open.
  *
- * ENOKI_EINVAL    the URI or a name is malformed (the message shows the allowed form)
+ * ENOKI_EINVAL    the URI or a name is malformed, or both are missing (the message shows the allowed form)
  * ENOKI_EKIND     the keygroup exists with the other kind
  * ENOKI_ENOTFOUND must_exist is set and there is no such keygroup
  * ENOKI_EFORMAT   a store of an unknown format version, left untouched
@@ -97,10 +100,12 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_read(struct enoki_state *state, const
 /*
  * Reads at most count ids in key order from start on, each with all its siblings, which stand
  * next to each other. Removed items are skipped. start must have been written once; a removed
- * start is a valid start. keys hands out ids and versions without values (length 0).
+ * start is a valid start. NULL starts at the first id: embedded stores only, FReD needs a start.
+ * keys hands out ids and versions without values (length 0).
  *
  * ENOKI_EINVAL     count is 0
- * ENOKI_ELIMIT     count is above ENOKI_SCAN_MAX
+ * ENOKI_ELIMIT     count is above ENOKI_SCAN_MAX, or the result above ENOKI_SCAN_MAX_BYTES: ask for
+ *                  fewer and go on from the last id
  * ENOKI_ENOTFOUND  start was never written
  */
 ENOKI_API ENOKI_MUST_CHECK int enoki_state_scan(struct enoki_state *state, const char *start,

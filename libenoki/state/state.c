@@ -1,0 +1,252 @@
+#include "state/items.h"
+#include "state/store/store.h"
+#include "state/uri.h"
+
+#include "base/checked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct enoki_state {
+    const struct en_backend *backend;
+    void *self;
+    enum enoki_keygroup_kind kind;
+    uint64_t max_value_bytes;
+    char keygroup[];
+};
+
+static const struct en_backend *const backends[] = {&en_store_backend};
+
+static const struct en_backend *find_backend(const char *scheme)
+{
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+        if (strcmp(backends[i]->scheme, scheme) == 0)
+            return backends[i];
+    return NULL;
+}
+
+/* Options win over the URI, the URI over the defaults. */
+static int settle(const struct enoki_state_options *options, const struct en_uri *uri,
+                  struct en_backend_settings *settings, uint64_t *max_value_out,
+                  struct enoki_error *err)
+{
+    uint64_t max_value = options->max_value_bytes;
+
+    settings->where = uri->where;
+    settings->durability = uri->durability != NULL ? uri->durability : "sync";
+    settings->keygroup = options->keygroup != NULL ? options->keygroup : uri->keygroup;
+    settings->node = options->node != NULL ? options->node : uri->node;
+    settings->kind = options->kind;
+    settings->must_exist = options->must_exist != 0;
+    if (settings->node == NULL)
+        settings->node = "local";
+    if (max_value == 0)
+        max_value = uri->max_value_bytes != 0 ? uri->max_value_bytes : ENOKI_VALUE_DEFAULT_BYTES;
+
+    if (settings->keygroup == NULL || !en_is_name(settings->keygroup, strlen(settings->keygroup)))
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "'%.100s' is no keygroup: its name is 1 to 255 letters and digits",
+                               settings->keygroup == NULL ? "" : settings->keygroup);
+    if (!en_version_is_node(settings->node, strlen(settings->node)))
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "'%.100s' is no node name: 1 to 255 bytes without '=', ',' and '|'",
+                               settings->node);
+    if (max_value > ENOKI_VALUE_MAX_BYTES)
+        return enoki_error_set(err, ENOKI_EINVAL, "max_value is '%llu': at most %u are possible",
+                               (unsigned long long)max_value, ENOKI_VALUE_MAX_BYTES);
+    if (settings->kind > ENOKI_KEYGROUP_APPEND)
+        return enoki_error_set(err, ENOKI_EINVAL, "'%d' is no kind of keygroup",
+                               (int)settings->kind);
+    *max_value_out = max_value;
+    return 0;
+}
+
+static int check_kind(const struct en_backend_settings *settings, enum enoki_keygroup_kind kind,
+                      struct enoki_error *err)
+{
+    if (settings->kind == ENOKI_KEYGROUP_ANY || settings->kind == kind)
+        return 0;
+    return enoki_error_set(
+        err, ENOKI_EKIND, "keygroup '%s' exists as %s: open it so, or use another name",
+        settings->keygroup, kind == ENOKI_KEYGROUP_APPEND ? "append-only" : "mutable");
+}
+
+int enoki_state_open(struct enoki_state **out, const struct enoki_state_options *options,
+                     struct enoki_error *err)
+{
+    struct en_backend_settings settings;
+    struct en_uri uri = {0};
+    struct enoki_state *state = NULL;
+    uint64_t max_value = 0;
+    int rc;
+
+    if (options->size < sizeof(*options) || options->uri == NULL)
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "the options need a URI: start from ENOKI_STATE_OPTIONS_INIT");
+    rc = en_uri_parse(&uri, options->uri, err);
+    if (rc != 0)
+        return rc;
+    rc = settle(options, &uri, &settings, &max_value, err);
+    if (rc != 0)
+        goto out;
+    state = calloc(1, sizeof(*state) + strlen(settings.keygroup) + 1);
+    if (state == NULL) {
+        rc = enoki_error_set(err, ENOKI_ENOMEM, "out of memory for a state handle");
+        goto out;
+    }
+    memcpy(state->keygroup, settings.keygroup, strlen(settings.keygroup) + 1);
+    state->max_value_bytes = max_value;
+    state->backend = find_backend(uri.scheme);
+    if (state->backend == NULL) {
+        rc = enoki_error_set(err, ENOKI_EINVAL, "'%.100s' is no state backend: use 'embedded:DIR'",
+                             uri.scheme);
+        goto out;
+    }
+    rc = state->backend->open(&state->self, &settings, &state->kind, err);
+    if (rc == 0)
+        rc = check_kind(&settings, state->kind, err);
+out:
+    en_uri_fini(&uri);
+    if (rc == 0)
+        *out = state;
+    else
+        enoki_state_free(state);
+    return rc;
+}
+
+void enoki_state_free(struct enoki_state *state)
+{
+    if (state != NULL && state->self != NULL)
+        state->backend->close(state->self);
+    free(state);
+}
+
+enum enoki_keygroup_kind enoki_state_kind(const struct enoki_state *state)
+{
+    return state->kind;
+}
+
+const char *enoki_state_keygroup(const struct enoki_state *state)
+{
+    return state->keygroup;
+}
+
+static int check_id(const char *id, struct enoki_error *err)
+{
+    if (id != NULL && en_is_name(id, strnlen(id, ENOKI_NAME_MAX + 1)))
+        return 0;
+    return enoki_error_set(err, ENOKI_EINVAL, "'%.100s' is no id: 1 to 255 letters and digits",
+                           id == NULL ? "" : id);
+}
+
+static int check_value(const struct enoki_state *state, const void *value, size_t len,
+                       struct enoki_error *err)
+{
+    if (value == NULL || len == 0)
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "an empty value cannot be stored: remove the item instead");
+    if (len > state->max_value_bytes)
+        return enoki_error_set(err, ENOKI_ELIMIT,
+                               "a value of %zu bytes is too long: max_value is '%llu'", len,
+                               (unsigned long long)state->max_value_bytes);
+    return 0;
+}
+
+static int check_is(const struct enoki_state *state, enum enoki_keygroup_kind kind,
+                    struct enoki_error *err)
+{
+    if (state->kind == kind)
+        return 0;
+    return enoki_error_set(err, ENOKI_EKIND,
+                           kind == ENOKI_KEYGROUP_APPEND
+                               ? "keygroup '%s' is mutable: use update instead of append"
+                               : "keygroup '%s' is append-only: use append, nothing can be changed",
+                           state->keygroup);
+}
+
+int enoki_state_read(struct enoki_state *state, const char *id, struct enoki_items **out,
+                     struct enoki_error *err)
+{
+    int rc = check_id(id, err);
+
+    return rc != 0 ? rc : state->backend->read(state->self, id, out, err);
+}
+
+static int scan(struct enoki_state *state, const char *start, uint64_t count, bool with_values,
+                struct enoki_items **out, struct enoki_error *err)
+{
+    int rc = start == NULL ? 0 : check_id(start, err);
+
+    if (rc != 0)
+        return rc;
+    if (count == 0)
+        return enoki_error_set(err, ENOKI_EINVAL, "a scan of '0' items: ask for 1 at least");
+    if (count > ENOKI_SCAN_MAX)
+        return enoki_error_set(err, ENOKI_ELIMIT,
+                               "a scan of '%llu' items: at most %u are possible in one call",
+                               (unsigned long long)count, ENOKI_SCAN_MAX);
+    return state->backend->scan(state->self, start, count, with_values, out, err);
+}
+
+int enoki_state_scan(struct enoki_state *state, const char *start, uint64_t count,
+                     struct enoki_items **out, struct enoki_error *err)
+{
+    return scan(state, start, count, true, out, err);
+}
+
+int enoki_state_keys(struct enoki_state *state, const char *start, uint64_t count,
+                     struct enoki_items **out, struct enoki_error *err)
+{
+    return scan(state, start, count, false, out, err);
+}
+
+int enoki_state_update(struct enoki_state *state, const char *id, const void *value,
+                       size_t value_len, const struct enoki_expect *expect, struct enoki_error *err)
+{
+    const struct en_backend_write write = {id, value, value_len, expect};
+    int rc = check_is(state, ENOKI_KEYGROUP_MUTABLE, err);
+
+    if (rc == 0)
+        rc = check_id(id, err);
+    if (rc == 0)
+        rc = check_value(state, value, value_len, err);
+    return rc != 0 ? rc : state->backend->write(state->self, &write, err);
+}
+
+int enoki_state_remove(struct enoki_state *state, const char *id, const struct enoki_expect *expect,
+                       struct enoki_error *err)
+{
+    const struct en_backend_write write = {id, NULL, 0, expect};
+    int rc = check_is(state, ENOKI_KEYGROUP_MUTABLE, err);
+
+    if (rc == 0)
+        rc = check_id(id, err);
+    return rc != 0 ? rc : state->backend->write(state->self, &write, err);
+}
+
+int enoki_state_append(struct enoki_state *state, const void *value, size_t value_len,
+                       char id_out[ENOKI_APPEND_ID_BYTES], struct enoki_error *err)
+{
+    int rc = check_is(state, ENOKI_KEYGROUP_APPEND, err);
+
+    if (rc == 0)
+        rc = check_value(state, value, value_len, err);
+    return rc != 0 ? rc : state->backend->append(state->self, value, value_len, id_out, err);
+}
+
+int enoki_state_import(struct enoki_state *state, const char *id,
+                       const struct enoki_version *version, const void *value, size_t value_len,
+                       struct enoki_error *err)
+{
+    int rc = check_id(id, err);
+
+    if (rc == 0 && value != NULL)
+        rc = check_value(state, value, value_len, err);
+    if (rc == 0 && state->kind == ENOKI_KEYGROUP_MUTABLE && enoki_version_count(version) == 0)
+        rc = enoki_error_set(err, ENOKI_EINVAL,
+                             "item '%s' has an empty version: only append-only items may", id);
+    if (rc != 0)
+        return rc;
+    return state->backend->import(state->self, id, version, value, value == NULL ? 0 : value_len,
+                                  err);
+}
