@@ -12,10 +12,10 @@
 #include <stdarg.h>
 
 struct en_buffer {
-    char *data;  /* NULL until something was appended */
-    size_t len;  /* bytes in use, without the NUL */
-    size_t cap;  /* bytes allocated */
-    size_t max;  /* len never goes above this: set when the buffer is made */
+    char *data; /* NULL until something was appended */
+    size_t len; /* bytes in use, without the NUL */
+    size_t cap; /* bytes allocated */
+    size_t max; /* len never goes above this: set when the buffer is made */
 };
 
 #define EN_BUFFER_INIT(max_bytes)                                                                  \

@@ -59,8 +59,8 @@ static bool measure(const struct en_request *request, size_t *total)
                 add_text(total, request->query) && add_text(total, request->body);
 
     for (size_t i = 0; i < request->header_count && fits; i++)
-        fits = add_text(total, request->headers[i].name) &&
-               add_text(total, request->headers[i].value);
+        fits =
+            add_text(total, request->headers[i].name) && add_text(total, request->headers[i].value);
     return fits;
 }
 

@@ -1,5 +1,6 @@
 /*
- * invocation.h - the inside of struct enoki_invocation: a request, who waits for it, and until when.
+ * invocation.h - the inside of struct enoki_invocation: a request, who waits for it, and until
+ * when.
  *
  * Memory   A synchronous invocation borrows its request from the connection that waits; an
  *          asynchronous one owns a copy, in the same block as itself.
@@ -18,9 +19,9 @@ struct enoki_connection;
 struct enoki_invocation {
     uint64_t id;
     uint64_t deadline_ms;
-    const char *function;                /* borrowed from the settings */
+    const char *function; /* borrowed from the settings */
     struct en_request request;
-    struct en_text subpath;              /* a view into request.path */
+    struct en_text subpath; /* a view into request.path */
     struct enoki_server *server;
     struct enoki_connection *connection; /* who waits; NULL: nobody (asynchronous) */
     struct enoki_invocation *next;       /* for the queue of whoever holds it */

@@ -170,10 +170,11 @@ static int await_loaded(struct en_pool *pool, struct enoki_error *err)
         return enoki_error_set(err, ENOKI_EPLUGIN, "%.*s",
                                (int)(pool->packet.len - sizeof(message)),
                                pool->packet.data + sizeof(message));
-    return enoki_error_set(err, ENOKI_EPLUGIN,
-                           "'%s' ended the process that loaded it: look at its constructors and its "
-                           "preload",
-                           enoki_runtime_function(pool->runtime)->code);
+    return enoki_error_set(
+        err, ENOKI_EPLUGIN,
+        "'%s' ended the process that loaded it: look at its constructors and its "
+        "preload",
+        enoki_runtime_function(pool->runtime)->code);
 }
 
 static int fork_zygote(struct en_pool *pool, struct enoki_error *err)

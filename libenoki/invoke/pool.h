@@ -10,8 +10,8 @@
  *
  * Connections (prefork). The parent puts an accepted socket into the set, EPOLLONESHOT, under a
  * descriptor number that means the same connection in every process; a worker that meets it for the
- * first time fetches a duplicate from the parent (pidfd_getfd, about 1 us, once). Whichever worker is
- * free gets the event, reads the request, runs it, answers and arms the socket again: nothing is
+ * first time fetches a duplicate from the parent (pidfd_getfd, about 1 us, once). Whichever worker
+ * is free gets the event, reads the request, runs it, answers and arms the socket again: nothing is
  * handed over per call, and no call waits behind a busy worker while another is free. What a worker
  * cannot finish at once (half a request, a client that does not read) goes back to the parent with
  * the bytes that were read, so that a slow client never holds a worker.
@@ -102,10 +102,10 @@ struct en_pool_status {
 /* One page that all share. */
 struct en_pool_shared {
     _Atomic uint32_t draining;
-    _Atomic uint32_t ready;       /* workers that can run calls */
-    _Atomic uint32_t busy;        /* workers that run one */
-    _Atomic uint32_t watched;     /* the parent looks by itself: no need for EN_POOL_BUSY */
-    _Atomic uint32_t queue_full;  /* asynchronous calls are refused */
+    _Atomic uint32_t ready;      /* workers that can run calls */
+    _Atomic uint32_t busy;       /* workers that run one */
+    _Atomic uint32_t watched;    /* the parent looks by itself: no need for EN_POOL_BUSY */
+    _Atomic uint32_t queue_full; /* asynchronous calls are refused */
 };
 
 /* --- the pool ------------------------------------------------------------------------------- */
@@ -118,27 +118,27 @@ enum en_pool_phase {
 
 struct en_pool_worker {
     enum en_pool_phase phase;
-    pid_t pid; /* 0 until the zygote has said it */
-    bool expired;           /* killed for its call's deadline */
-    uint64_t calls_seen;    /* at the last look for idle ones */
+    pid_t pid;           /* 0 until the zygote has said it */
+    bool expired;        /* killed for its call's deadline */
+    uint64_t calls_seen; /* at the last look for idle ones */
 };
 
 struct en_pool {
     /* Before the zygote: inherited by all. */
     const struct enoki_runtime *runtime;
     const struct enoki_limits *limits;
-    bool shares_connections;  /* prefork, and this machine allows it */
-    bool one_call;            /* process */
+    bool shares_connections; /* prefork, and this machine allows it */
+    bool one_call;           /* process */
     uint32_t workers_max;
-    uint32_t slots;           /* connections at most */
-    int slot_base;            /* descriptor number of slot 0 */
-    size_t part_bytes;        /* of one worker's status and read buffer */
+    uint32_t slots;    /* connections at most */
+    int slot_base;     /* descriptor number of slot 0 */
+    size_t part_bytes; /* of one worker's status and read buffer */
     char *parts;
     struct en_pool_shared *shared;
-    int set;                  /* the shared epoll set, or -1 */
-    int calls[2];             /* [0] parent, [1] workers */
-    int results[2];           /* [0] parent, [1] workers */
-    int control[2];           /* [0] parent, [1] zygote */
+    int set;        /* the shared epoll set, or -1 */
+    int calls[2];   /* [0] parent, [1] workers */
+    int results[2]; /* [0] parent, [1] workers */
+    int control[2]; /* [0] parent, [1] zygote */
     pid_t parent;
     pid_t zygote;
 
@@ -148,7 +148,7 @@ struct en_pool {
     struct en_watch *control_watch;
     struct en_packet packet;
     struct en_pool_worker *workers;
-    uint32_t present;         /* workers STARTING or ALIVE */
+    uint32_t present; /* workers STARTING or ALIVE */
     uint32_t alive;
     struct enoki_connection **connections; /* by slot; NULL: not in the set */
     uint32_t *generations;
@@ -156,12 +156,12 @@ struct en_pool {
     uint32_t taken;
     struct en_invocation_queue queue; /* waiting */
     struct en_invocation_queue sent;  /* with the workers */
-    uint32_t unanswered;      /* messages that a worker has not answered; >= sent.count */
-    uint32_t calm;            /* looks in a row that found a free worker */
+    uint32_t unanswered;              /* messages that a worker has not answered; >= sent.count */
+    uint32_t calm;                    /* looks in a row that found a free worker */
     bool watching;
-    uint64_t idle_look_ms;    /* next look for idle connections */
-    uint64_t shrink_look_ms;  /* next look for idle workers */
-    uint64_t fork_at_ms;      /* not before, after failed starts */
+    uint64_t idle_look_ms;   /* next look for idle connections */
+    uint64_t shrink_look_ms; /* next look for idle workers */
+    uint64_t fork_at_ms;     /* not before, after failed starts */
     uint64_t fork_pause_ms;
     char failure[ENOKI_ERROR_MESSAGE_BYTES]; /* of the last start */
 };
@@ -191,8 +191,8 @@ uint64_t en_pool_shrink(struct en_pool *pool, uint64_t now_ms);
 
 /* pool_calls.c, parent */
 void en_pool_pump(struct en_pool *pool); /* from the queue to the workers */
-void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message,
-                      const char *body, size_t len);
+void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
+                      size_t len);
 void en_pool_on_async(struct en_pool *pool, const char *body, size_t len);
 void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status);
 uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms);

@@ -75,8 +75,8 @@ void enoki_pool_submit(void *self, struct enoki_invocation *inv)
     enoki_server_schedule(pool->server, inv->deadline_ms);
 }
 
-void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message,
-                      const char *body, size_t len)
+void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
+                      size_t len)
 {
     struct enoki_invocation *inv = take_sent(pool, message->id);
     struct en_answer_record answer;

@@ -14,13 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_MS 5u        /* between two looks while workers are busy */
-#define BUSY_MS 4u        /* a call that runs so long keeps its worker from others */
-#define CALM_LOOKS 20u    /* then the workers are left alone again */
+#define LOOK_MS 5u     /* between two looks while workers are busy */
+#define BUSY_MS 4u     /* a call that runs so long keeps its worker from others */
+#define CALM_LOOKS 20u /* then the workers are left alone again */
 #define OVERFLOW_BATCH 64
 
-static struct enoki_connection *find(const struct en_pool *pool, uint32_t slot,
-                                     uint32_t generation)
+static struct enoki_connection *find(const struct en_pool *pool, uint32_t slot, uint32_t generation)
 {
     if (slot >= pool->slots || pool->generations[slot] != generation)
         return NULL;
@@ -49,8 +48,7 @@ static void end_connection(struct en_pool *pool, struct enoki_connection *connec
 
 static bool is_free(const struct en_pool *pool, uint32_t slot)
 {
-    return pool->connections[slot] == NULL &&
-           fcntl(pool->slot_base + (int)slot, F_GETFD) == -1;
+    return pool->connections[slot] == NULL && fcntl(pool->slot_base + (int)slot, F_GETFD) == -1;
 }
 
 /* The slot whose descriptor number the socket has already, or the next free one; slots when all are

@@ -150,12 +150,12 @@ static void note_rest(struct work *work, const struct en_request *request)
     work->status->rest_offset = input_len == 0 ? 0 : (uint64_t)((const char *)input - memory);
     work->status->rest_len = input_len;
     work->status->close_after = close_after ? 1 : 0;
-    work->status->is_head = request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0;
+    work->status->is_head =
+        request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0;
 }
 
 /* Queues an asynchronous call with the parent. */
-static int submit_async(struct work *work, const struct en_request *request,
-                        struct en_text subpath)
+static int submit_async(struct work *work, const struct en_request *request, struct en_text subpath)
 {
     struct en_pool_message message = {.type = EN_POOL_ASYNC};
     struct en_buffer bytes = EN_BUFFER_INIT(work->packet.max);
@@ -452,6 +452,9 @@ int en_pool_work(struct en_pool *pool, uint32_t number)
         else
             receive(&work, 1);
     }
+    if (work.http != NULL)
+        en_connection_reset(work.http, -1, en_clock_ms()); /* the duplicates end with the process */
+    en_connection_free(work.http);
     en_instance_free(work.instance);
     en_reply_fini(&work.reply);
     en_packet_fini(&work.packet);

@@ -65,8 +65,8 @@ static void forget(struct en_pool *pool, uint32_t number)
     *worker = (struct en_pool_worker){.phase = EN_POOL_ABSENT};
 }
 
-static void report(const struct en_pool *pool, const struct en_pool_worker *worker,
-                   uint32_t number, int status)
+static void report(const struct en_pool *pool, const struct en_pool_worker *worker, uint32_t number,
+                   int status)
 {
     if (worker->expired || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
         return;
@@ -127,8 +127,7 @@ void en_pool_on_control(void *context, bool readable, bool writable)
         memcpy(&message, pool->packet.data, sizeof(message));
         if (message.type == EN_POOL_FAILED) {
             en_log(en_server_log(pool->server), ENOKI_LOG_ERROR, "cannot start a worker: %.*s",
-                   (int)(pool->packet.len - sizeof(message)),
-                   pool->packet.data + sizeof(message));
+                   (int)(pool->packet.len - sizeof(message)), pool->packet.data + sizeof(message));
             continue;
         }
         if (message.worker >= pool->workers_max)

@@ -12,8 +12,8 @@ struct en_reader {
     struct enoki_connection *connection;
     struct en_watch *watch;
     bool in_call;
-    bool submitting;       /* inside the dispatcher's submit */
-    bool answered;         /* ... which answered at once, with this: */
+    bool submitting; /* inside the dispatcher's submit */
+    bool answered;   /* ... which answered at once, with this: */
     enum en_want want;
 };
 
@@ -180,9 +180,8 @@ void en_reader_start(struct enoki_server *server, struct enoki_connection *conne
 {
     struct en_reader *reader = calloc(1, sizeof(*reader));
 
-    if (reader == NULL ||
-        en_watch_new(&reader->watch, server->loop, en_connection_fd(connection->http), on_ready,
-                     reader) != 0) {
+    if (reader == NULL || en_watch_new(&reader->watch, server->loop,
+                                       en_connection_fd(connection->http), on_ready, reader) != 0) {
         free(reader);
         en_server_remove_connection(server, connection);
         en_client_free(connection);

@@ -125,8 +125,8 @@ static void print_ready(void *context)
 
         if (en_listen_name(runtime->listeners[i], address, sizeof(address)) != 0)
             continue;
-        len = snprintf(line, sizeof(line), "ready: http://%s/%s\n", address,
-                       runtime->function.name);
+        len =
+            snprintf(line, sizeof(line), "ready: http://%s/%s\n", address, runtime->function.name);
         written = write(STDERR_FILENO, line, (size_t)len);
         (void)written; /* nobody is left to tell */
     }

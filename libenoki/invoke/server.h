@@ -19,10 +19,10 @@
 struct en_server_options {
     const struct enoki_runtime *runtime;
     const struct enoki_dispatcher *dispatcher;
-    void *dispatcher_self;   /* what prepare made, or NULL */
-    const int *listeners;    /* listening sockets, non-blocking; borrowed, the server closes none */
+    void *dispatcher_self; /* what prepare made, or NULL */
+    const int *listeners;  /* listening sockets, non-blocking; borrowed, the server closes none */
     size_t listener_count;
-    void (*ready)(void *context); /* called once the dispatcher has started */
+    void (*ready)(void *context);  /* called once the dispatcher has started */
     void (*retire)(void *context); /* called once the server leaves before SIGTERM */
     void *context;
 };

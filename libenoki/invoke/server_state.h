@@ -30,10 +30,10 @@ struct enoki_server {
     size_t listener_count;
     struct en_signal *sigterm;
     struct en_signal *sigint;
-    struct en_timer *sweep;       /* idle and slow connections */
-    struct en_timer *tick;        /* the dispatcher's */
+    struct en_timer *sweep; /* idle and slow connections */
+    struct en_timer *tick;  /* the dispatcher's */
     struct en_timer *drain_limit;
-    struct en_wake *wake;         /* other threads: something below changed */
+    struct en_wake *wake; /* other threads: something below changed */
 
     bool gave_up; /* the drain limit was hit */
     bool accept_paused;
@@ -42,7 +42,7 @@ struct enoki_server {
     atomic_bool draining;
     atomic_bool retiring;
     atomic_uint_fast64_t next_id;
-    atomic_uint_fast64_t outstanding;   /* submitted and not finished */
+    atomic_uint_fast64_t outstanding;    /* submitted and not finished */
     atomic_uint_fast64_t tick_wanted_ms; /* by enoki_server_schedule */
 
     pthread_mutex_t mutex;

@@ -102,9 +102,8 @@ static bool start_child(struct parent *parent)
 static void report_death(const struct parent *parent, const struct child *child, int wait_status)
 {
     if (WIFSIGNALED(wait_status))
-        en_log(parent->options->log, ENOKI_LOG_ERROR,
-               "process %d was killed by signal %d (%s); %s", (int)child->pid,
-               WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
+        en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d was killed by signal %d (%s); %s",
+               (int)child->pid, WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
                parent->stopping ? "stopping" : "the next one takes over");
     else if (WEXITSTATUS(wait_status) != 0 && parent->was_ready)
         en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d ended with status %d",

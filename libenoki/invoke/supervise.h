@@ -20,8 +20,8 @@ struct en_supervise_options {
     const struct en_log *log;
     uint64_t drain_timeout_ms; /* a child that takes longer after SIGTERM is killed */
     int (*run)(void *context, int notify_fd); /* in the child: returns its exit status */
-    void (*ready)(void *context);    /* in the parent: the first child is ready */
-    void (*stopping)(void *context); /* in the parent: close what only children need */
+    void (*ready)(void *context);             /* in the parent: the first child is ready */
+    void (*stopping)(void *context);          /* in the parent: close what only children need */
     void *context;
 };
 

@@ -47,8 +47,8 @@ void en_timer_set(struct en_timer *timer, uint64_t at_ms, uint64_t now_ms);
 
 /* Calls fn for each delivery of a signal, from the loop and not from a handler. */
 typedef void (*en_signal_fn)(void *context, int signal_number);
-ENOKI_MUST_CHECK int en_signal_new(struct en_signal **out, struct en_loop *loop,
-                                   int signal_number, en_signal_fn fn, void *context);
+ENOKI_MUST_CHECK int en_signal_new(struct en_signal **out, struct en_loop *loop, int signal_number,
+                                   en_signal_fn fn, void *context);
 void en_signal_free(struct en_signal *signal_watch);
 
 /* Lets any thread have fn called in the loop; several sends before it runs are one call. */

@@ -14,11 +14,11 @@
 #include <sys/uio.h>
 
 struct en_packet {
-    char *data;     /* what was received last */
+    char *data; /* what was received last */
     size_t len;
-    char *room;     /* for small ones */
-    char *large;    /* NULL, or the last large one */
-    size_t max;     /* longer ones are refused */
+    char *room;  /* for small ones */
+    char *large; /* NULL, or the last large one */
+    size_t max;  /* longer ones are refused */
 };
 
 /* ENOKI_ENOMEM */
@@ -27,8 +27,8 @@ void en_packet_fini(struct en_packet *packet);
 
 #define EN_PACKET_PARTS_MAX 4u
 
-/* Sends at most EN_PACKET_PARTS_MAX parts as one message. ENOKI_ELIMIT: the socket is full (non-blocking sockets only);
- * ENOKI_ECLOSED: nobody receives; ENOKI_ENOMEM, ENOKI_EIO. */
+/* Sends at most EN_PACKET_PARTS_MAX parts as one message. ENOKI_ELIMIT: the socket is full
+ * (non-blocking sockets only); ENOKI_ECLOSED: nobody receives; ENOKI_ENOMEM, ENOKI_EIO. */
 ENOKI_MUST_CHECK int en_packet_send_parts(int fd, const struct iovec *parts, size_t count);
 /* The same for a head and a body. */
 ENOKI_MUST_CHECK int en_packet_send(int fd, const void *head, size_t head_len, const void *body,

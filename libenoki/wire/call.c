@@ -144,7 +144,7 @@ int en_answer_decode(struct en_answer_record *answer, const char *bytes, size_t 
     answer->has_content_type = head.has_content_type != 0;
     answer->header_count = (size_t)head.header_count;
     answer->headers = (struct en_text){bytes + sizeof(head), (size_t)head.headers_len};
-    answer->body = (struct en_text){answer->headers.data + answer->headers.len,
-                                    (size_t)head.body_len};
+    answer->body =
+        (struct en_text){answer->headers.data + answer->headers.len, (size_t)head.body_len};
     return are_lines(&answer->headers) ? 0 : ENOKI_EPROTO;
 }
