@@ -77,7 +77,7 @@ START_TEST(a_call_with_any_number_changed_is_refused_or_stays_in_its_bytes)
 
         bytes.data[at] = (char)0xff;
         if (en_call_decode(&got, headers, bytes.data, bytes.len) == 0)
-            ck_assert_ptr_le(got.request.body.data + got.request.body.len, bytes.data + bytes.len);
+            ck_assert(got.request.body.data + got.request.body.len <= bytes.data + bytes.len);
         bytes.data[at] = old;
     }
     en_buffer_fini(&bytes);
