@@ -75,6 +75,14 @@ struct enoki_dispatcher {
  */
 ENOKI_API int enoki_runtime_main(int argc, char **argv, const struct enoki_dispatcher *dispatcher);
 
+/*
+ * What enoki-run does: reads the same command line, and becomes the runtime that -r or the
+ * configuration names (enoki-thread, enoki-prefork, enoki-process), which it looks for beside its
+ * own file and then in PATH. Returns only if it does not: with the exit status, as above; 0 for
+ * --help, --version and --check.
+ */
+ENOKI_API int enoki_runtime_launch(int argc, char **argv);
+
 /* --- the runtime: any process of it ---------------------------------------------------------- */
 
 /* The function's and the node's settings, complete; borrowed as long as the runtime lives. */

@@ -1,0 +1,337 @@
+#include "invoke/arguments.h"
+
+#include "base/checked.h"
+#include "config/check.h"
+#include "config/limits.h"
+#include "invoke/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORKERS_MAX 4096u
+#define SHOWN 100 /* characters of a wrong value in a message */
+
+enum {
+    KEY_HELP = 'h',
+    KEY_VERSION = 0x100,
+    KEY_CHECK,
+    KEY_KEYGROUP,
+    KEY_LOG_FORMAT,
+    KEY_LOG_LEVEL,
+    KEY_LIMITS, /* and one for each limit */
+};
+
+static const char doc[] =
+    "Runs one function, a shared library, and answers its calls over HTTP until SIGTERM."
+    "\v"
+    "The command line beats the environment (ENOKI_STATE as -s, ENOKI_LISTEN as -l), which beats "
+    "the file. Durations have a unit (ms, s, m, h), sizes may have one (KiB, MiB, GiB).\n\n"
+    "Exit status: 0 after a clean stop, 1 for a failure, 2 for a usage error.";
+
+/* Ends the parsing: the status to exit with is 0. */
+#define DONE ECANCELED
+
+static const struct argp_option fixed_options[] = {
+    {"name", 'n', "NAME", 0,
+     "Name of the function: it is called at /NAME (default: the file's "
+     "name without .so)",
+     1},
+    {"runtime", 'r', "RUNTIME", 0, "thread, prefork or process (default prefork)", 1},
+    {"workers", 'w', "N|MIN-MAX", 0,
+     "Workers, fixed or as many as are needed (default: 64 "
+     "threads, else the number of cores)",
+     1},
+    {"listen", 'l', "PROTO=ADDR:PORT", 0,
+     "Where calls arrive (default http=127.0.0.1:8000; port "
+     "0: any free one)",
+     1},
+    {"state", 's', "URI", 0,
+     "Where data is kept: embedded:DIR[?durability=sync|process]"
+     "[&max_value=BYTES][&node=NAME][&keygroup=NAME] (default "
+     "embedded:./enoki-state)",
+     1},
+    {"env", 'e', "K=V", 0, "A variable for the function; repeatable", 1},
+    {"keygroup", KEY_KEYGROUP, "NAME", 0,
+     "Name of the function's data (default tinyFaaS and the "
+     "function's name)",
+     1},
+    {"config", 'c', "FILE", 0, "Read settings from FILE; -n chooses among its functions", 1},
+    {"check", KEY_CHECK, NULL, 0, "Check and explain the settings, run nothing", 1},
+    {"log-format", KEY_LOG_FORMAT, "text|json", 0,
+     "Lines of key=value, or JSON lines (default "
+     "text)",
+     2},
+    {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info or debug (default info)", 2},
+    {"help", KEY_HELP, NULL, 0, "Print this list", 4},
+    {"version", KEY_VERSION, NULL, 0, "Print the version", 4},
+};
+
+#define FIXED_COUNT (sizeof(fixed_options) / sizeof(fixed_options[0]))
+#define LIMITS_GROUP 3
+
+int en_arguments_usage(const char *program, const char *format, ...)
+{
+    va_list args;
+
+    (void)fprintf(stderr, "%s: ", program);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nTry '%s --help'.\n", program);
+    return 2;
+}
+
+static error_t refuse(const struct en_arguments *arguments, const char *option, const char *value,
+                      const char *allowed)
+{
+    (void)en_arguments_usage(arguments->program, "%s: '%.*s'; allowed: %s", option, SHOWN, value,
+                             allowed);
+    return EINVAL;
+}
+
+/* Index of the word in a list that ends in NULL, or -1. */
+static int find_word(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(words[i], word) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static error_t take_runtime(struct en_arguments *arguments, const char *text)
+{
+    static const char *const words[] = {"thread", "prefork", "process", NULL};
+
+    if (find_word(text, words) < 0)
+        return refuse(arguments, "-r", text, "thread, prefork or process");
+    if (arguments->own_runtime != NULL && strcmp(arguments->own_runtime, text) != 0)
+        return refuse(arguments, "-r", text, "this program's own runtime; enoki-run has them all");
+    arguments->runtime = text;
+    return 0;
+}
+
+static error_t take_workers(struct en_arguments *arguments, const char *text)
+{
+    static const char allowed[] = "1 to 4096, or MIN-MAX with MIN from 0, such as 0-8";
+    const char *dash = strchr(text, '-');
+    size_t min_len = dash != NULL ? (size_t)(dash - text) : strlen(text);
+    const char *max_text = dash != NULL ? dash + 1 : text;
+    uint64_t min, max;
+
+    if (!en_parse_u64(text, min_len, WORKERS_MAX, &min) ||
+        !en_parse_u64(max_text, strlen(max_text), WORKERS_MAX, &max) || max == 0 || min > max)
+        return refuse(arguments, "-w", text, allowed);
+    arguments->workers_given = true;
+    arguments->workers_min = (uint32_t)min;
+    arguments->workers_max = (uint32_t)max;
+    return 0;
+}
+
+const char *en_arguments_listen(struct en_arguments *arguments, const char *text)
+{
+    static const char *const later[] = {"grpc", "coap", "management", NULL};
+    const char *equals = strchr(text, '=');
+    const char *protocol;
+
+    if (equals == NULL)
+        return "PROTO=ADDR:PORT, such as http=127.0.0.1:8000";
+    protocol = en_arena_textf(arguments->arena, "%.*s", (int)(equals - text), text);
+    if (protocol == NULL)
+        return "(out of memory)";
+    if (find_word(protocol, later) >= 0)
+        return "http=ADDR:PORT; this protocol is not built in yet";
+    if (strcmp(protocol, "http") != 0)
+        return "http=ADDR:PORT";
+    if (arguments->listen_http != NULL)
+        return "one address per protocol";
+    arguments->listen_http = equals + 1;
+    return en_check_address(equals + 1);
+}
+
+static error_t take_variable(struct en_arguments *arguments, const char *text)
+{
+    const char *equals = strchr(text, '=');
+    const char *name, *complaint;
+
+    if (equals == NULL)
+        return refuse(arguments, "-e", text, "NAME=VALUE");
+    name = en_arena_textf(arguments->arena, "%.*s", (int)(equals - text), text);
+    if (name == NULL)
+        return ENOMEM;
+    complaint = en_check_variable_name(name);
+    if (complaint != NULL)
+        return refuse(arguments, "-e", text, complaint);
+    arguments->variables[arguments->variable_count++] = (struct enoki_variable){name, equals + 1};
+    return 0;
+}
+
+static error_t take_limit(struct en_arguments *arguments, size_t index, const char *text)
+{
+    const struct en_limit *limit = en_limit_at(index);
+    char min[EN_UNIT_TEXT_BYTES], max[EN_UNIT_TEXT_BYTES];
+    char option[40], allowed[160];
+    uint64_t value;
+
+    if (!en_unit_parse(limit->unit, text, &value) || value < limit->min || value > limit->max) {
+        en_unit_format(limit->unit, limit->min, min);
+        en_unit_format(limit->unit, limit->max, max);
+        (void)snprintf(option, sizeof(option), "--%s", limit->option);
+        (void)snprintf(allowed, sizeof(allowed), "%s, from %s to %s", en_unit_form(limit->unit),
+                       min, max);
+        return refuse(arguments, option, text, allowed);
+    }
+    en_limit_set(limit, &arguments->limits, value);
+    arguments->limit_given[index] = true;
+    return 0;
+}
+
+static error_t take_log(struct en_arguments *arguments, int key, const char *text)
+{
+    static const char *const formats[] = {"text", "json", NULL};
+    static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+
+    if (key == KEY_LOG_FORMAT) {
+        arguments->log_json = find_word(text, formats);
+        return arguments->log_json >= 0 ? 0
+                                        : refuse(arguments, "--log-format", text, "text or json");
+    }
+    arguments->log_level = find_word(text, levels);
+    return arguments->log_level >= 0
+               ? 0
+               : refuse(arguments, "--log-level", text, "error, warn, info or debug");
+}
+
+static error_t take_text(struct en_arguments *arguments, int key, const char *text)
+{
+    const char *complaint = NULL;
+    const char *option = "-n";
+
+    switch (key) {
+    case 'n':
+        arguments->name = text;
+        complaint = en_check_function_name(text);
+        break;
+    case 'l':
+        option = "-l";
+        complaint = en_arguments_listen(arguments, text);
+        break;
+    case 's':
+        arguments->state = text;
+        break;
+    case 'c':
+        arguments->file = text;
+        break;
+    case KEY_KEYGROUP:
+        option = "--keygroup";
+        arguments->keygroup = text;
+        complaint = en_check_keygroup(text);
+        break;
+    case ARGP_KEY_ARG:
+    default:
+        option = "FUNCTION.so";
+        if (arguments->code != NULL)
+            complaint = "one function; with -c FILE a file may describe several";
+        arguments->code = text;
+        break;
+    }
+    return complaint == NULL ? 0 : refuse(arguments, option, text, complaint);
+}
+
+static error_t parse_one(int key, char *text, struct argp_state *state)
+{
+    struct en_arguments *arguments = state->input;
+    const struct en_limit *limit;
+
+    switch (key) {
+    case KEY_HELP:
+        argp_state_help(state, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC);
+        return DONE;
+    case KEY_VERSION:
+        (void)printf("%s (enoki) %s\n", arguments->program, enoki_version());
+        return DONE;
+    case KEY_CHECK:
+        arguments->check = true;
+        return 0;
+    case 'r':
+        return take_runtime(arguments, text);
+    case 'w':
+        return take_workers(arguments, text);
+    case 'e':
+        return take_variable(arguments, text);
+    case KEY_LOG_FORMAT:
+    case KEY_LOG_LEVEL:
+        return take_log(arguments, key, text);
+    case 'n':
+    case 'l':
+    case 's':
+    case 'c':
+    case KEY_KEYGROUP:
+    case ARGP_KEY_ARG:
+        return take_text(arguments, key, text);
+    default:
+        limit = key < KEY_LIMITS ? NULL : en_limit_at((size_t)(key - KEY_LIMITS));
+        return limit == NULL ? ARGP_ERR_UNKNOWN
+                             : take_limit(arguments, (size_t)(key - KEY_LIMITS), text);
+    }
+}
+
+/* The fixed options, one for each limit, and the end; NULL without memory. */
+static struct argp_option *make_options(struct en_arena *arena)
+{
+    static const char *const values[] = {
+        [EN_UNIT_COUNT] = "N", [EN_UNIT_SIZE] = "SIZE", [EN_UNIT_DURATION] = "TIME"};
+    struct argp_option *options =
+        en_arena_get(arena, FIXED_COUNT + EN_ARGUMENTS_LIMITS_MAX + 1, sizeof(*options));
+    const struct en_limit *limit;
+
+    if (options == NULL)
+        return NULL;
+    memcpy(options, fixed_options, sizeof(fixed_options));
+    for (size_t i = 0; i < EN_ARGUMENTS_LIMITS_MAX && (limit = en_limit_at(i)) != NULL; i++) {
+        struct argp_option *option = &options[FIXED_COUNT + i];
+
+        option->name = limit->option;
+        option->key = KEY_LIMITS + (int)i;
+        option->arg = values[limit->unit];
+        option->group = LIMITS_GROUP;
+        option->doc = en_arena_textf(arena, "%s (default %s)", limit->help, limit->initial);
+        if (option->doc == NULL)
+            return NULL;
+    }
+    return options;
+}
+
+int en_arguments_parse(struct en_arguments *arguments, int argc, char **argv)
+{
+    struct argp argp = {NULL, parse_one, "FUNCTION.so\n-c FILE", doc, NULL, NULL, NULL};
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    char **copy; /* argp sorts what it parses */
+    error_t error = ENOMEM;
+
+    arguments->program = argc == 0 ? "enoki" : slash != NULL ? slash + 1 : argv[0];
+    arguments->log_json = -1;
+    arguments->log_level = -1;
+    argp.options = make_options(arguments->arena);
+    copy = en_arena_get(arguments->arena, (size_t)argc + 1, sizeof(*copy));
+    arguments->variables =
+        en_arena_get(arguments->arena, (size_t)argc + 1, sizeof(*arguments->variables));
+    if (argp.options != NULL && copy != NULL && arguments->variables != NULL) {
+        memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+        error = argp_parse(&argp, argc, copy, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, arguments);
+    }
+    switch (error) {
+    case 0:
+        return EN_OPTIONS_RUN;
+    case DONE:
+        return 0;
+    case ENOMEM:
+        (void)fprintf(stderr, "%s: out of memory\n", arguments->program);
+        return 1;
+    default:
+        return 2;
+    }
+}

@@ -1,0 +1,355 @@
+#include "invoke/options.h"
+
+#include "config/check.h"
+#include "config/explain.h"
+#include "config/limits.h"
+#include "invoke/arguments.h"
+#include "state/uri.h"
+
+#include <enoki/function.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAMES_MAX_BYTES 2000u
+#define EXPLANATION_MAX_BYTES (4u << 20)
+#define OUT_OF_MEMORY "out of memory"
+
+_Static_assert(sizeof(struct enoki_limits) / sizeof(uint64_t) <= EN_ARGUMENTS_LIMITS_MAX,
+               "room for every limit");
+
+struct owner {
+    struct en_options options; /* first: what is handed out */
+    struct enoki_function_settings function;
+    struct en_arena arena;
+    struct enoki_config *config; /* NULL without -c */
+};
+
+static int fail(const struct en_arguments *arguments, const char *message)
+{
+    (void)fprintf(stderr, "%s: %s\n", arguments->program, message);
+    return 1;
+}
+
+/* --- where the function comes from ------------------------------------------------------------ */
+
+static int load_file(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    int rc = enoki_config_load(&owner->config, arguments->file, &err);
+
+    if (rc != 0) {
+        (void)fail(arguments, err.message);
+        return rc == ENOKI_ECONFIG ? 2 : 1;
+    }
+    owner->options.node = *enoki_config_get(owner->config);
+    return EN_OPTIONS_RUN;
+}
+
+static int fail_choice(const struct en_arguments *arguments, const struct enoki_node_settings *node)
+{
+    struct en_buffer names = EN_BUFFER_INIT(NAMES_MAX_BYTES);
+    int status;
+
+    for (size_t i = 0; i < node->function_count; i++) {
+        if (en_buffer_appendf(&names, "%s%s", i > 0 ? ", " : "", node->functions[i].name) != 0)
+            break;
+    }
+    if (node->function_count == 0)
+        status = en_arguments_usage(arguments->program,
+                                    "%s: no functions; write functions = "
+                                    "( { name = \"...\"; } );",
+                                    arguments->file);
+    else if (arguments->name != NULL)
+        status = en_arguments_usage(arguments->program, "-n: '%s' is not in %s; allowed: %s",
+                                    arguments->name, arguments->file, names.data);
+    else
+        status = en_arguments_usage(
+            arguments->program,
+            "%s has several functions: choose one with -n (%s); running all of them behind one "
+            "front door is not built in yet",
+            arguments->file, names.data);
+    en_buffer_fini(&names);
+    return status;
+}
+
+static int choose_function(struct owner *owner, const struct en_arguments *arguments)
+{
+    const struct enoki_node_settings *node = &owner->options.node;
+
+    for (size_t i = 0; i < node->function_count; i++) {
+        if (arguments->name == NULL ? node->function_count == 1
+                                    : strcmp(node->functions[i].name, arguments->name) == 0) {
+            owner->function = node->functions[i];
+            return EN_OPTIONS_RUN;
+        }
+    }
+    return fail_choice(arguments, node);
+}
+
+/* The file's name without folder and ending, or NULL after a message and *status_out. */
+static const char *name_of_file(struct owner *owner, const struct en_arguments *arguments,
+                                int *status_out)
+{
+    const char *slash = strrchr(arguments->code, '/');
+    const char *base = slash != NULL ? slash + 1 : arguments->code;
+    const char *dot = strrchr(base, '.');
+    const char *complaint;
+    const char *name = en_arena_textf(
+        &owner->arena, "%.*s", (int)(dot != NULL ? (size_t)(dot - base) : strlen(base)), base);
+
+    if (name == NULL) {
+        *status_out = fail(arguments, OUT_OF_MEMORY);
+        return NULL;
+    }
+    complaint = en_check_function_name(name);
+    if (complaint == NULL)
+        return name;
+    *status_out = en_arguments_usage(arguments->program,
+                                     "'%.100s' of '%.200s' is no name for a function: %s; choose "
+                                     "one with -n NAME",
+                                     name, arguments->code, complaint);
+    return NULL;
+}
+
+static int use_library(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_node_settings *node = &owner->options.node;
+    int status = EN_OPTIONS_RUN;
+
+    node->node = "local";
+    node->state = "embedded:./enoki-state";
+    node->listen_http = "127.0.0.1:8000";
+    node->log_level = ENOKI_LOG_INFO;
+    owner->function.code = arguments->code;
+    owner->function.runtime = "prefork";
+    owner->function.name =
+        arguments->name != NULL ? arguments->name : name_of_file(owner, arguments, &status);
+    return status;
+}
+
+static int find_function(struct owner *owner, const struct en_arguments *arguments)
+{
+    int status;
+
+    if (arguments->code != NULL && arguments->file != NULL)
+        return en_arguments_usage(arguments->program,
+                                  "'%.200s' and -c: give either a library or a file",
+                                  arguments->code);
+    if (arguments->code != NULL)
+        return use_library(owner, arguments);
+    if (arguments->file == NULL)
+        return en_arguments_usage(arguments->program, "which function? Give a library "
+                                                      "(FUNCTION.so) or a file (-c FILE)");
+    status = load_file(owner, arguments);
+    if (status != EN_OPTIONS_RUN || (arguments->check && arguments->name == NULL))
+        return status;
+    return choose_function(owner, arguments);
+}
+
+/* --- what beats it ------------------------------------------------------------------------------
+ */
+
+static int take_environment(struct en_arguments *arguments)
+{
+    const char *listen = getenv("ENOKI_LISTEN");
+    const char *complaint;
+
+    if (arguments->state == NULL)
+        arguments->state = getenv("ENOKI_STATE");
+    if (arguments->listen_http != NULL || listen == NULL)
+        return EN_OPTIONS_RUN;
+    complaint = en_arguments_listen(arguments, listen);
+    if (complaint == NULL)
+        return EN_OPTIONS_RUN;
+    return en_arguments_usage(arguments->program, "ENOKI_LISTEN: '%.100s'; allowed: %s", listen,
+                              complaint);
+}
+
+/* A URI may name node and keygroup; those of the file would beat it, but -s beats the file. */
+static int apply_state(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    const char *node = NULL, *keygroup = NULL;
+    struct en_uri uri;
+    bool is_here;
+
+    if (strncmp(arguments->state, "fred:", 5) == 0)
+        return en_arguments_usage(arguments->program,
+                                  "-s: '%.100s': FReD is not built in yet; allowed: embedded:DIR",
+                                  arguments->state);
+    if (en_uri_parse(&uri, arguments->state, &err) != 0)
+        return en_arguments_usage(arguments->program, "-s: %s", err.message);
+    is_here = strcmp(uri.scheme, "embedded") == 0;
+    if (uri.node != NULL)
+        node = en_arena_textf(&owner->arena, "%s", uri.node);
+    if (uri.keygroup != NULL)
+        keygroup = en_arena_textf(&owner->arena, "%s", uri.keygroup);
+    if ((uri.node != NULL && node == NULL) || (uri.keygroup != NULL && keygroup == NULL)) {
+        en_uri_fini(&uri);
+        return fail(arguments, OUT_OF_MEMORY);
+    }
+    en_uri_fini(&uri);
+    if (!is_here)
+        return en_arguments_usage(arguments->program, "-s: '%.100s'; allowed: embedded:DIR",
+                                  arguments->state);
+    owner->options.node.state = arguments->state;
+    if (node != NULL)
+        owner->options.node.node = node;
+    if (keygroup != NULL)
+        owner->function.keygroup = keygroup;
+    return EN_OPTIONS_RUN;
+}
+
+static bool has_variable(const struct enoki_variable *variables, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(variables[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The last -e of a name wins, then the file's. */
+static int apply_variables(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_function_settings *function = &owner->function;
+    size_t room = arguments->variable_count + function->variable_count;
+    struct enoki_variable *merged = en_arena_get(&owner->arena, room + 1, sizeof(*merged));
+    size_t count = 0;
+
+    if (merged == NULL)
+        return fail(arguments, OUT_OF_MEMORY);
+    for (size_t i = 0; i < room; i++) {
+        const struct enoki_variable *variable =
+            i < arguments->variable_count ? &arguments->variables[arguments->variable_count - 1 - i]
+                                          : &function->variables[i - arguments->variable_count];
+
+        if (!has_variable(merged, count, variable->name))
+            merged[count++] = *variable;
+    }
+    function->variables = merged;
+    function->variable_count = count;
+    return EN_OPTIONS_RUN;
+}
+
+static int apply_node(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_node_settings *node = &owner->options.node;
+
+    if (arguments->listen_http != NULL)
+        node->listen_http = arguments->listen_http;
+    if (arguments->log_json >= 0)
+        node->log_json = arguments->log_json;
+    if (arguments->log_level >= 0)
+        node->log_level = arguments->log_level;
+    return arguments->state == NULL ? EN_OPTIONS_RUN : apply_state(owner, arguments);
+}
+
+static int apply_function(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_function_settings *function = &owner->function;
+    const struct en_limit *limit;
+
+    if (arguments->keygroup != NULL)
+        function->keygroup = arguments->keygroup;
+    if (arguments->runtime != NULL)
+        function->runtime = arguments->runtime;
+    if (arguments->own_runtime != NULL)
+        function->runtime = arguments->own_runtime;
+    if (arguments->workers_given) {
+        function->workers_min = arguments->workers_min;
+        function->workers_max = arguments->workers_max;
+    }
+    for (size_t i = 0; (limit = en_limit_at(i)) != NULL; i++) {
+        if (arguments->limit_given[i])
+            en_limit_set(limit, &function->limits, en_limit_get(limit, &arguments->limits));
+    }
+    en_limits_fill(&function->limits);
+    owner->options.node.functions = function;
+    owner->options.node.function_count = 1;
+    return apply_variables(owner, arguments);
+}
+
+/* --- --check
+ * -------------------------------------------------------------------------------------- */
+
+/* Explains on standard output; a library that is not there is a fault that running would meet. */
+static int explain(const struct owner *owner, const struct en_arguments *arguments)
+{
+    const struct enoki_node_settings *node = &owner->options.node;
+    struct en_buffer text = EN_BUFFER_INIT(EXPLANATION_MAX_BYTES);
+    int status = 0;
+
+    if (en_explain_settings(node, &text) != 0) {
+        en_buffer_fini(&text);
+        return fail(arguments, OUT_OF_MEMORY);
+    }
+    (void)fwrite(text.data, 1, text.len, stdout);
+    if (fflush(stdout) != 0)
+        status = 1;
+    en_buffer_fini(&text);
+    for (size_t i = 0; i < node->function_count; i++) {
+        if (access(node->functions[i].code, R_OK) == 0)
+            continue;
+        (void)fprintf(stderr,
+                      "%s: function '%s': the library '%s' cannot be read: build it, or "
+                      "correct 'code'\n",
+                      arguments->program, node->functions[i].name, node->functions[i].code);
+        status = 1;
+    }
+    return status;
+}
+
+static int settle(struct owner *owner, struct en_arguments *arguments)
+{
+    int status = find_function(owner, arguments);
+
+    if (status == EN_OPTIONS_RUN)
+        status = take_environment(arguments);
+    if (status == EN_OPTIONS_RUN)
+        status = apply_node(owner, arguments);
+    /* A check of a whole file leaves its functions as they are. */
+    if (status == EN_OPTIONS_RUN && owner->function.name != NULL)
+        status = apply_function(owner, arguments);
+    if (status == EN_OPTIONS_RUN && arguments->check)
+        status = explain(owner, arguments);
+    return status;
+}
+
+int en_options_parse(struct en_options **out, int argc, char **argv, const char *runtime)
+{
+    struct owner *owner = calloc(1, sizeof(*owner));
+    struct en_arguments arguments;
+    int status;
+
+    memset(&arguments, 0, sizeof(arguments));
+    arguments.program = "enoki";
+    arguments.own_runtime = runtime;
+    if (owner == NULL)
+        return fail(&arguments, OUT_OF_MEMORY);
+    arguments.arena = &owner->arena;
+    status = en_arguments_parse(&arguments, argc, argv);
+    if (status == EN_OPTIONS_RUN)
+        status = settle(owner, &arguments);
+    if (status != EN_OPTIONS_RUN) {
+        en_options_free(&owner->options);
+        return status;
+    }
+    owner->options.function = &owner->function;
+    *out = &owner->options;
+    return EN_OPTIONS_RUN;
+}
+
+void en_options_free(struct en_options *options)
+{
+    struct owner *owner = (struct owner *)options;
+
+    if (owner == NULL)
+        return;
+    enoki_config_free(owner->config);
+    en_arena_fini(&owner->arena);
+    free(owner);
+}
