@@ -63,7 +63,7 @@ bad:
 int en_listen_tcp(const char *text, int *fd_out, struct enoki_error *err)
 {
     union address address;
-    socklen_t len;
+    socklen_t len = 0;
     int fd = -1, on = 1, rc;
 
     rc = parse_address(text, &address, &len, err);
