@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define NODE_WIDTH 17
-#define FUNCTION_WIDTH 15
+#define FUNCTION_WIDTH 16
 #define MARK "   (default)"
 
 static int line(struct en_buffer *out, const char *key, const char *value, bool is_default)

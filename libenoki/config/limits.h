@@ -13,35 +13,35 @@
 /* key, unit, member of struct enoki_limits, smallest, largest, default, option, meaning */
 #define EN_LIMITS(X)                                                                               \
     X("header", SIZE, max_header_bytes, 1024, 1048576, "32KiB", "max-header",                      \
-      "request line and headers; above: 431")                                                      \
+      "Request line and headers; above: 431")                                                      \
     X("body", SIZE, max_body_bytes, 1, 1073741824, "4MiB", "max-body",                             \
-      "body of a request; above: 413")                                                             \
+      "Body of a request; above: 413")                                                             \
     X("reply", SIZE, max_reply_bytes, 1, 1073741824, "16MiB", "max-reply",                         \
-      "body of a reply; above: 500")                                                               \
+      "Body of a reply; above: 500")                                                               \
     X("connections", COUNT, max_connections, 1, 1000000, "1024", "max-connections",                \
-      "connections open at once; above: 503")                                                      \
+      "Connections open at once; above: 503")                                                      \
     X("queue", COUNT, max_queue, 1, 1000000, "1024", "max-queue",                                  \
-      "calls that wait for a worker; above: 503")                                                  \
+      "Calls that wait for a worker; above: 503")                                                  \
     X("idle", DURATION, idle_timeout_ms, 1, 86400000, "1m", "idle-timeout",                        \
-      "an open connection without a request is closed after this time")                            \
+      "An open connection without a request is closed after this time")                            \
     X("request", DURATION, request_timeout_ms, 1, 86400000, "20s", "request-timeout",              \
-      "from the first byte of a request to its last; above: 408")                                  \
+      "From the first byte of a request to its last; above: 408")                                  \
     X("drain", DURATION, drain_timeout_ms, 1, 86400000, "30s", "drain-timeout",                    \
-      "after SIGTERM calls in progress have this time to end")
+      "After SIGTERM calls in progress have this time to end")
 
 /* Those that belong to the function and its workers rather than to connections. */
 #define EN_WORKER_LIMITS(X)                                                                        \
     X("timeout", DURATION, call_timeout_ms, 1, 86400000, "1m", "timeout",                          \
-      "deadline of a call; above: 504")                                                            \
+      "Deadline of a call; above: 504")                                                            \
     X("calls_per_worker", COUNT, calls_per_worker, 0, 1000000000, "0", "calls-per-worker",         \
-      "a worker is replaced after so many calls; 0: never")                                        \
+      "A worker is replaced after so many calls; 0: never")                                        \
     X("max_abandoned", COUNT, max_abandoned, 1, 1000000, "8", "max-abandoned",                     \
-      "enoki-thread starts anew after so many timed-out calls that still run")
+      "For enoki-thread: start anew after so many timed-out calls that still run")
 
 /* In a function's group "workers". */
 #define EN_IDLE_LIMITS(X)                                                                          \
     X("idle", DURATION, worker_idle_ms, 1, 86400000, "30s", "worker-idle",                         \
-      "a worker above the minimum ends after this time without a call")
+      "A worker above the minimum ends after this time without a call")
 
 struct en_limit {
     const char *key;    /* in the file */

@@ -17,6 +17,7 @@
 enum {
     KEY_HELP = 'h',
     KEY_VERSION = 0x100,
+    KEY_USAGE,
     KEY_CHECK,
     KEY_KEYGROUP,
     KEY_LOG_FORMAT,
@@ -66,6 +67,7 @@ static const struct argp_option fixed_options[] = {
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info or debug (default info)", 2},
     {"help", KEY_HELP, NULL, 0, "Print this list", 4},
+    {"usage", KEY_USAGE, NULL, 0, "Print the options without their meaning", 4},
     {"version", KEY_VERSION, NULL, 0, "Print the version", 4},
 };
 
@@ -248,7 +250,10 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
 
     switch (key) {
     case KEY_HELP:
-        argp_state_help(state, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC);
+        argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+        return DONE;
+    case KEY_USAGE:
+        argp_state_help(state, stdout, ARGP_HELP_USAGE);
         return DONE;
     case KEY_VERSION:
         (void)printf("%s (enoki) %s\n", arguments->program, enoki_version());
