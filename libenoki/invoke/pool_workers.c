@@ -109,7 +109,7 @@ static void on_death(struct en_pool *pool, uint32_t number, int wait_status)
         en_pool_connection_lost(pool, number, 0);
     if (pool->alive == 0)
         en_pool_reclaim_all(pool);
-    if (!enoki_server_is_draining(pool->server) || pool->queue.count > 0 || pool->taken > 0)
+    if (!enoki_server_is_draining(pool->server) || pool->taken > 0 || !enoki_pool_is_idle(pool))
         en_pool_adapt(pool, en_clock_ms());
 }
 
