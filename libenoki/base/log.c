@@ -66,34 +66,47 @@ static void format_time(char *out, size_t size)
     (void)snprintf(out + len, size - len, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+static int append_fields(struct en_buffer *line, bool json, const struct en_log_field *fields,
+                         size_t count)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        if (fields[i].value != NULL)
+            rc = append_field(line, json, fields[i].key, fields[i].value);
+    }
+    return rc;
+}
+
+/* A line that was cut is still a whole one: there is room for its end. */
+static int end_line(struct en_buffer *line, bool json, int rc)
+{
+    bool is_cut = rc == ENOKI_ELIMIT;
+
+    if (rc != 0 && !is_cut)
+        return rc;
+    line->max += 4;
+    return en_buffer_appendf(line, "%s%s\n", json && is_cut ? "\"" : "", json ? "}" : "");
+}
+
 void en_log_fields(const struct en_log *log, enum enoki_log_level level, const char *message,
                    const struct en_log_field *fields, size_t count)
 {
     struct en_buffer line = EN_BUFFER_INIT(LINE_MAX_BYTES);
     char time_text[40];
-    int rc = 0;
+    struct en_log_field first[3] = {{"time", time_text}, {"level", NULL}, {"msg", message}};
+    int rc;
 
     if (log == NULL || log->fd < 0 || level > log->level)
         return;
+    first[1].value = level_names[level];
     format_time(time_text, sizeof(time_text));
-    if (log->json)
-        rc = en_buffer_append_text(&line, "{");
+    rc = en_buffer_append_text(&line, log->json ? "{" : "");
     if (rc == 0)
-        rc = append_field(&line, log->json, "time", time_text);
+        rc = append_fields(&line, log->json, first, 3);
     if (rc == 0)
-        rc = append_field(&line, log->json, "level", level_names[level]);
-    if (rc == 0)
-        rc = append_field(&line, log->json, "msg", message);
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        if (fields[i].value != NULL)
-            rc = append_field(&line, log->json, fields[i].key, fields[i].value);
-    }
-    line.max += 4; /* room for the end, even if the line was cut */
-    if (rc == ENOKI_ELIMIT)
-        rc = en_buffer_append_text(&line, log->json ? "\"" : "");
-    if (rc == 0)
-        rc = en_buffer_append_text(&line, log->json ? "}\n" : "\n");
-    if (rc == 0 && line.len > 0) {
+        rc = append_fields(&line, log->json, fields, count);
+    if (end_line(&line, log->json, rc) == 0) {
         ssize_t written = write(log->fd, line.data, line.len);
 
         (void)written; /* nobody is left to tell */
