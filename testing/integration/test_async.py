@@ -1,0 +1,57 @@
+"""X-tinyFaaS-Async: 202 at once, and the call really runs."""
+import time
+
+from client import call, connect, together, until
+
+LATER = ["X-tinyFaaS-Async: true"]
+
+
+def test_an_async_call_is_202_at_once_and_runs(lab):
+    server = lab.start("integer")
+    for _ in range(30):
+        reply = call(server.url, b"p", headers=LATER)
+        assert (reply.status, reply.body) == (202, b"")
+    asked = 0
+
+    def all_ran():
+        nonlocal asked
+        asked += 1
+        return int(call(server.url, b"p").body) == 30 + asked
+
+    until(all_ran, "30 calls ran")
+
+
+def test_the_caller_does_not_wait(lab):
+    server = lab.start("hang", "-w", "1")
+    begin = time.monotonic()
+    assert call(server.url, b"sleep 3000", headers=LATER).status == 202
+    assert time.monotonic() - begin < 2
+
+
+def test_any_value_but_an_empty_one_means_async(lab):
+    server = lab.start("echo")
+    with connect(server.url) as connection:
+        assert connection.call(b"x", headers=["x-tinyfaas-async: false"]).status == 202
+        assert connection.call(b"x", headers=["X-tinyFaaS-Async:"]).body == b"x"
+        assert connection.call(b"x", headers=["X-tinyFaaS-Async:  "]).body == b"x"
+
+
+def test_an_unknown_function_is_404_also_async(lab):
+    server = lab.start("echo")
+    assert call(server.url, b"x", path="/nosuch", headers=LATER).status == 404
+
+
+def test_a_full_queue_refuses_async_calls(lab):
+    server = lab.start("hang", "-w", "1", "--max-queue", "3")
+    replies = together(12, lambda _: call(server.url, b"sleep 500", headers=LATER))
+    assert {reply.status for reply in replies} == {202, 503}
+    assert all(reply.header("Retry-After") for reply in replies if reply.status == 503)
+
+
+def test_an_async_call_that_crashes_harms_nobody(lab, runtime):
+    server = lab.start("crash")
+    if runtime == "thread":
+        return  # it takes its process with it: see test_crash.py
+    assert call(server.url, b"crash", headers=LATER).status == 202
+    for _ in range(20):
+        assert call(server.url, b"fine").body == b"fine"
