@@ -64,7 +64,7 @@ class Headers(unittest.TestCase):
                          "1 functions\n")
         bad = good.replace("code", "worker")
         self.assertRegex(self.run_program("config", [("node.conf", bad)]).stderr,
-                         r"node\.conf:1: .*'worker'")
+                         r"node\.conf:1: .*worker")
 
     def test_function_answers(self):
         self.serves([BUILD / "cmd" / "enoki-run", "-n", "fn", PROGRAMS / "header_function.so"])

@@ -59,6 +59,10 @@ class Server:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        # What it has started and left behind, if anything, still holds the pipe: do not wait long.
+        self._reader.join(1)
+        if not self._reader.is_alive():
+            self.process.stderr.close()
 
 
 @contextlib.contextmanager
