@@ -34,7 +34,7 @@ struct en_env {
     char folder[];
 };
 
-static bool is_usable(const struct en_env *env)
+bool en_env_is_usable(const struct en_env *env)
 {
     return *env->alive != 0 && !atomic_load_explicit(&env->broken, memory_order_relaxed);
 }
@@ -237,7 +237,7 @@ int en_env_read_begin(struct en_env *env, struct en_reader **out)
     int rc;
 
     for (;;) {
-        if (!is_usable(env))
+        if (!en_env_is_usable(env))
             return ENOKI_ECLOSED;
         reader = lock_reader(env);
         rc = start_reader(env, reader);
@@ -301,10 +301,10 @@ int en_env_write(struct en_env *env, bool durable, en_env_write_fn fn, void *con
 {
     int rc = 0;
 
-    if (!is_usable(env))
+    if (!en_env_is_usable(env))
         return ENOKI_ECLOSED;
     (void)pthread_mutex_lock(&env->write_lock);
-    if (!is_usable(env))
+    if (!en_env_is_usable(env))
         rc = ENOKI_ECLOSED;
     if (rc == 0 && env->nosync == durable) {
         /* Only writers look at this flag, and they hold the lock. */
@@ -319,7 +319,7 @@ int en_env_write(struct en_env *env, bool durable, en_env_write_fn fn, void *con
 
 int en_env_sync(struct en_env *env)
 {
-    return is_usable(env) ? mdb_env_sync(env->mdb, 1) : ENOKI_ECLOSED;
+    return en_env_is_usable(env) ? mdb_env_sync(env->mdb, 1) : ENOKI_ECLOSED;
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */

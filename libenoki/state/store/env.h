@@ -31,6 +31,9 @@ ENOKI_MUST_CHECK int en_env_open(struct en_env **out, const struct en_env_option
 /* NULL is allowed. */
 void en_env_close(struct en_env *env);
 
+/* False in a child of the process that opened it. */
+bool en_env_is_usable(const struct en_env *env);
+
 /* Copied; borrowed until close. */
 const char *en_env_folder(const struct en_env *env);
 

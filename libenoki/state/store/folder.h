@@ -46,6 +46,9 @@ bool en_folder_is_last(struct en_folder *folder);
 ENOKI_MUST_CHECK int en_folder_reserve(const struct en_folder *folder, const char *file,
                                        size_t bytes, struct enoki_error *err);
 
+/* Removes a file, if it is there. */
+void en_folder_remove(const struct en_folder *folder, const char *file);
+
 /* What the file boot says. */
 enum en_folder_boot {
     EN_BOOT_CLEAN,   /* everything is on disk */

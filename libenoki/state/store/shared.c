@@ -2,6 +2,7 @@
 
 #include "state/store/folder.h"
 #include "state/store/meta.h"
+#include "state/store/queue.h"
 #include "state/store/verify.h"
 
 #include <pthread.h>
@@ -18,6 +19,7 @@ struct en_shared {
     pid_t pid;
     enum enoki_keygroup_kind kind;
     struct en_env *env;
+    struct en_queue *queue; /* once a durable handle was opened */
     struct en_folder folder;
 };
 
@@ -53,18 +55,27 @@ static int check_boot(const struct en_folder *folder, struct enoki_error *err)
     return rc;
 }
 
-static int mark(struct en_shared *shared, bool durable, struct enoki_error *err)
+static int mark(struct en_shared *shared, struct enoki_error *err)
 {
     enum en_folder_boot boot = EN_BOOT_CLEAN;
-    int rc = 0;
+    int rc;
 
-    if (durable || shared->marked)
-        return 0;
     rc = en_folder_boot(&shared->folder, &boot, err);
     if (rc == 0 && boot != EN_BOOT_CURRENT)
         rc = en_folder_mark_boot(&shared->folder, err);
     shared->marked = rc == 0;
     return rc;
+}
+
+/* What handles of this durability need. With the folder locked. */
+static int prepare(struct en_shared *shared, bool durable, struct enoki_error *err)
+{
+    if (durable)
+        return en_queue_open(&shared->queue, &shared->folder, shared->env, shared->kind, err);
+    /* The queue's file is of former users; who needs one makes a fresh one. */
+    if (shared->folder.first)
+        en_folder_remove(&shared->folder, EN_BOARD_FILE);
+    return mark(shared, err);
 }
 
 /* With the folder locked. */
@@ -81,7 +92,7 @@ static int open_locked(struct en_shared *shared, const struct en_shared_options 
     if (rc == 0)
         rc = en_meta_open(shared->env, options->kind, options->must_exist, &shared->kind, err);
     if (rc == 0)
-        rc = mark(shared, options->durable, err);
+        rc = prepare(shared, options->durable, err);
     return rc;
 }
 
@@ -104,6 +115,7 @@ static int open_new(struct en_shared **out, struct en_folder *folder,
     if (rc == 0)
         rc = en_folder_settle(&shared->folder, err);
     if (rc != 0) {
+        en_queue_close(shared->queue);
         en_env_close(shared->env);
         en_folder_fini(&shared->folder);
         free(shared);
@@ -113,6 +125,24 @@ static int open_new(struct en_shared **out, struct en_folder *folder,
     list.first = shared;
     *out = shared;
     return 0;
+}
+
+/* For another handle on a store that is open already. */
+static int prepare_more(struct en_shared *shared, bool durable, struct enoki_error *err)
+{
+    int settled;
+    int rc;
+
+    if (durable ? shared->queue != NULL : shared->marked)
+        return 0;
+    rc = en_folder_lock(&shared->folder, err);
+    if (rc != 0)
+        return rc;
+    if (shared->queue != NULL)
+        shared->folder.first = false; /* the queue is ours */
+    rc = prepare(shared, durable, err);
+    settled = en_folder_settle(&shared->folder, rc == 0 ? err : NULL);
+    return rc != 0 ? rc : settled;
 }
 
 int en_shared_acquire(struct en_shared **out, const struct en_shared_options *options,
@@ -130,7 +160,7 @@ int en_shared_acquire(struct en_shared **out, const struct en_shared_options *op
         rc = open_new(&shared, &folder, options, err);
     } else {
         en_folder_fini(&folder);
-        rc = mark(shared, options->durable, err);
+        rc = prepare_more(shared, options->durable, err);
     }
     if (rc == 0) {
         shared->handles++;
@@ -157,6 +187,7 @@ void en_shared_release(struct en_shared *shared)
         if (shared->marked && shared->pid == getpid() && en_folder_is_last(&shared->folder) &&
             en_env_sync(shared->env) == 0)
             en_folder_clear_boot(&shared->folder);
+        en_queue_close(shared->queue);
         en_env_close(shared->env);
         en_folder_fini(&shared->folder);
         free(shared);
@@ -167,6 +198,11 @@ void en_shared_release(struct en_shared *shared)
 struct en_env *en_shared_env(const struct en_shared *shared)
 {
     return shared->env;
+}
+
+struct en_queue *en_shared_queue(const struct en_shared *shared)
+{
+    return shared->queue;
 }
 
 enum enoki_keygroup_kind en_shared_kind(const struct en_shared *shared)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "state/store/apply.h"
 #include "state/store/lookup.h"
+#include "state/store/queue.h"
 #include "state/store/shared.h"
 
 #include <inttypes.h>
@@ -115,7 +116,11 @@ static int apply_alone(struct en_env_write *write, void *context)
 static int run(struct store *store, const struct en_op *op, struct en_op_result *result)
 {
     struct alone alone = {op, result};
-    int rc = en_env_write(en_shared_env(store->shared), store->durable, apply_alone, &alone);
+    int rc;
+
+    if (store->durable)
+        return en_queue_run(en_shared_queue(store->shared), op, result);
+    rc = en_env_write(en_shared_env(store->shared), false, apply_alone, &alone);
 
     return rc != 0 ? rc : result->status;
 }
