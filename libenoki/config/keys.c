@@ -59,23 +59,23 @@
 
 static const struct en_key table[] = {
     TEXT_ROW(EN_GROUP_NODE, "node", NODE(node), "local",
-             "this node's name in versions: letters, digits, '.', '_' and '-'"),
-    GROUP_ROW(EN_GROUP_NODE, "state", EN_GROUP_STATE, "where the functions' data is kept"),
-    GROUP_ROW(EN_GROUP_NODE, "listen", EN_GROUP_LISTEN, "where calls arrive"),
-    GROUP_ROW(EN_GROUP_NODE, "log", EN_GROUP_LOG, "the log on standard error"),
-    GROUP_ROW(EN_GROUP_NODE, "limits", EN_GROUP_LIMITS, "bounds of every function's runtime"),
+             "This node's name in versions: letters, digits, '.', '_' and '-'"),
+    GROUP_ROW(EN_GROUP_NODE, "state", EN_GROUP_STATE, "Where the functions' data is kept"),
+    GROUP_ROW(EN_GROUP_NODE, "listen", EN_GROUP_LISTEN, "Where calls arrive"),
+    GROUP_ROW(EN_GROUP_NODE, "log", EN_GROUP_LOG, "The log on standard error"),
+    GROUP_ROW(EN_GROUP_NODE, "limits", EN_GROUP_LIMITS, "Bounds of every function's runtime"),
     {.group = EN_GROUP_NODE,
      .name = "functions",
      .kind = EN_KEY_FUNCTIONS,
      .inner = EN_GROUP_FUNCTION,
-     .help = "the list ( {...}, {...} ) of the functions"},
+     .help = "The list ( {...}, {...} ) of the functions"},
 
     WORD_ROW(EN_GROUP_STATE, "backend", NODE(backend), "embedded", "fred relay", "embedded",
-             "who keeps the data"),
+             "Who keeps the data"),
     TEXT_ROW(EN_GROUP_STATE, "path", NODE(path), "enoki-state",
-             "folder of the data; relative to the file's folder"),
+             "Folder of the data; relative to the file's folder"),
     WORD_ROW(EN_GROUP_STATE, "durability", NODE(durability), "sync process", "", "sync",
-             "acknowledged writes survive power loss (sync) or the death of every process "
+             "Acknowledged writes survive power loss (sync) or the death of every process "
              "(process)"),
     {.group = EN_GROUP_STATE,
      .name = "max_value",
@@ -85,7 +85,7 @@ static const struct en_key table[] = {
      .min = 1,
      .max = 4194304,
      .initial = "3000000",
-     .help = "longest value of an item"},
+     .help = "Longest value of an item"},
     LATER_ROW(EN_GROUP_STATE, "nodes"),
     LATER_ROW(EN_GROUP_STATE, "tls"),
     LATER_ROW(EN_GROUP_STATE, "user"),
@@ -98,45 +98,45 @@ static const struct en_key table[] = {
     LATER_ROW(EN_GROUP_LISTEN, "management"),
 
     WORD_ROW(EN_GROUP_LOG, "format", NODE(log_format), "text json", "", "text",
-             "lines of key=value, or JSON lines"),
+             "Lines of key=value, or JSON lines"),
     WORD_ROW(EN_GROUP_LOG, "level", NODE(log_level), "error warn info debug", "", "info",
-             "lines that matter less are dropped"),
+             "Lines that matter less are dropped"),
 
     EN_LIMITS(NODE_LIMIT) EN_WORKER_LIMITS(NODE_LIMIT)
 
         TEXT_ROW(EN_GROUP_FUNCTION, "name", FUNCTION(name), NULL,
-                 "required: letters and digits; the function is called at /NAME"),
+                 "Required: letters and digits; the function is called at /NAME"),
     WORD_ROW(EN_GROUP_FUNCTION, "language", FUNCTION(language), "so", "python node shell", "so",
-             "what the code is written in: so is a shared library"),
+             "What the code is written in: so is a shared library"),
     TEXT_ROW(EN_GROUP_FUNCTION, "code", FUNCTION(code), NULL,
-             "path of the library; relative to the file's folder; default NAME.so"),
+             "Path of the library; relative to the file's folder; default NAME.so"),
     WORD_ROW(EN_GROUP_FUNCTION, "runtime", FUNCTION(runtime), "thread prefork process", "",
-             "prefork", "who runs the calls"),
+             "prefork", "Who runs the calls"),
     {.group = EN_GROUP_FUNCTION,
      .name = "workers",
      .kind = EN_KEY_WORKERS,
      .inner = EN_GROUP_WORKERS,
      .min = 1,
      .max = 4096,
-     .help = "a number, or { min, max, idle } for as many as are needed; default: 64 threads, else "
+     .help = "A number, or { min, max, idle } for as many as are needed; default: 64 threads, else "
              "the number of cores"},
     TEXT_ROW(EN_GROUP_FUNCTION, "keygroup", FUNCTION(keygroup), NULL,
-             "name of its data: letters and digits; default tinyFaaS and the function's name"),
+             "Name of its data: letters and digits; default tinyFaaS and the function's name"),
     {.group = EN_GROUP_FUNCTION,
      .name = "env",
      .kind = EN_KEY_VARIABLES,
-     .help = "variables for the function: NAME = \"value\""},
+     .help = "Variables for the function: NAME = \"value\""},
     GROUP_ROW(EN_GROUP_FUNCTION, "limits", EN_GROUP_FUNCTION_LIMITS,
-              "bounds of this function's runtime; default: the node's"),
+              "Bounds of this function's runtime; default: the node's"),
     LATER_ROW(EN_GROUP_FUNCTION, "async"),
     EN_WORKER_LIMITS(FUNCTION_KEY)
 
         EN_LIMITS(FUNCTION_LIMIT)
 
             COUNT_ROW(EN_GROUP_WORKERS, "min", FUNCTION(workers_min), 0, 4096,
-                      "as many are always there; default 0: none without calls"),
+                      "As many are always there; default 0: none without calls"),
     COUNT_ROW(EN_GROUP_WORKERS, "max", FUNCTION(workers_max), 1, 4096,
-              "required: there are never more"),
+              "Required: there are never more"),
     EN_IDLE_LIMITS(WORKERS_KEY)};
 
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))

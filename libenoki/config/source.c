@@ -77,7 +77,8 @@ const char *en_source_path(const struct en_source *source, const char *path)
 {
     if (path[0] == '/' || source->folder[0] == '\0')
         return en_arena_textf(source->arena, "%s", path);
-    return en_arena_textf(source->arena, "%s/%s", source->folder, path);
+    return en_arena_textf(source->arena, "%s%s%s", source->folder,
+                          strcmp(source->folder, "/") == 0 ? "" : "/", path);
 }
 
 static int read_text(const struct en_source *source, const struct en_key *key,
