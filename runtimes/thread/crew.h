@@ -60,13 +60,11 @@ struct crew {
     int queue_fd; /* a semaphore: one for each queued invocation */
     int stop_fd;
     int wake_fd; /* the monitor's */
-    uint64_t spin_ns;
     pthread_t monitor;
     bool has_monitor;
 
     _Alignas(GATE_CACHE_LINE) atomic_bool monitor_sleeps; /* read every turn, written rarely */
-    _Alignas(GATE_CACHE_LINE) atomic_bool somebody_spins;
-    atomic_size_t connections;
+    _Alignas(GATE_CACHE_LINE) atomic_size_t connections;
 
     /* Protected by the gate's mutex: */
     pthread_cond_t changed; /* a worker was opened, a thread ended */

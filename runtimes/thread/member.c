@@ -82,32 +82,17 @@ static bool wait_for_slot(struct member *member, bool blocked)
     return has_slot;
 }
 
-/* With nothing to do for a moment it is cheaper to look again than to be woken up; one at a time.
- */
-static int spin_for_event(struct crew *crew, struct epoll_event *event)
-{
-    uint64_t end;
-    int count;
-
-    if (crew->spin_ns == 0 || atomic_exchange(&crew->somebody_spins, true))
-        return 0;
-    end = crew_now_ns() + crew->spin_ns;
-    do {
-        count = epoll_wait(crew->epoll_fd, event, 1, 0);
-    } while (count == 0 && crew_now_ns() < end);
-    atomic_store(&crew->somebody_spins, false);
-    return count;
-}
-
 /* False: the thread is not needed any more. */
 static bool wait_for_event(struct member *member, struct epoll_event *event)
 {
     struct crew *crew = member->crew;
     int timeout = is_elastic(crew) ? idle_ms(crew) : -1;
-    int count = spin_for_event(crew, event);
 
-    while (count <= 0) {
-        count = epoll_wait(crew->epoll_fd, event, 1, timeout);
+    for (;;) {
+        int count = epoll_wait(crew->epoll_fd, event, 1, timeout);
+
+        if (count > 0)
+            return true;
         if (count == 0) {
             bool ends;
 
@@ -116,11 +101,10 @@ static bool wait_for_event(struct member *member, struct epoll_event *event)
             unlock(crew);
             if (ends)
                 return false;
-        } else if (count < 0 && errno != EINTR) {
+        } else if (errno != EINTR) {
             return false;
         }
     }
-    return true;
 }
 
 static void arm(const struct crew *crew, struct enoki_connection *connection, uint32_t events)
