@@ -21,9 +21,10 @@ static int start_worker(struct en_pool *pool)
     if (number == pool->workers_max)
         return ENOKI_ELIMIT;
     message.worker = number;
+    /* Before the fork: the worker may have its first call before send returns here. */
+    atomic_store(&en_pool_status(pool, number)->state, EN_POOL_IDLE);
     if (en_packet_send(pool->control[0], &message, sizeof(message), NULL, 0) != 0)
         return ENOKI_ECLOSED;
-    atomic_store(&en_pool_status(pool, number)->state, EN_POOL_IDLE);
     pool->workers[number] = (struct en_pool_worker){.phase = EN_POOL_STARTING};
     pool->present++;
     return 0;
