@@ -5,23 +5,36 @@
 
 #define NESTING_MAX 32u
 
-/* The end of a comment or text that starts at i, or i if none does: the last byte that belongs to
- * it. */
+static bool starts(const char *text, size_t len, size_t i, const char *what)
+{
+    size_t what_len = strlen(what);
+
+    return what_len <= len - i && memcmp(text + i, what, what_len) == 0;
+}
+
+/* The last byte of the text in quotes that starts at i. */
+static size_t skip_quoted(const char *text, size_t len, size_t i)
+{
+    for (i++; i < len && text[i] != '"'; i++) {
+        if (text[i] == '\\')
+            i++;
+    }
+    return i;
+}
+
+/* The last byte of the comment or quoted text that starts at i, or i if none does. */
 static size_t skip(const char *text, size_t len, size_t i)
 {
-    if (text[i] == '#' || (text[i] == '/' && i + 1 < len && text[i + 1] == '/')) {
-        while (i + 1 < len && text[i + 1] != '\n')
-            i++;
-    } else if (text[i] == '/' && i + 1 < len && text[i + 1] == '*') {
-        i += 2;
-        while (i + 1 < len && !(text[i] == '*' && text[i + 1] == '/'))
-            i++;
-        i++;
-    } else if (text[i] == '"') {
-        for (i++; i < len && text[i] != '"'; i++) {
-            if (text[i] == '\\')
-                i++;
-        }
+    const char *end = NULL;
+
+    if (starts(text, len, i, "#") || starts(text, len, i, "//")) {
+        end = memchr(text + i, '\n', len - i);
+        i = end == NULL ? len : (size_t)(end - text);
+    } else if (starts(text, len, i, "/*")) {
+        end = memmem(text + i + 2, len - i - 2, "*/", 2);
+        i = end == NULL ? len : (size_t)(end - text) + 1;
+    } else if (starts(text, len, i, "\"")) {
+        i = skip_quoted(text, len, i);
     }
     return i < len ? i : len - 1;
 }

@@ -233,31 +233,42 @@ static error_t take_text(struct en_arguments *arguments, int key, const char *te
         complaint = en_check_keygroup(text);
         break;
     case ARGP_KEY_ARG:
-    default:
         option = "FUNCTION.so";
         if (arguments->code != NULL)
             complaint = "one function; with -c FILE a file may describe several";
         arguments->code = text;
         break;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
     return complaint == NULL ? 0 : refuse(arguments, option, text, complaint);
+}
+
+/* --help and its like: they end the parsing. */
+static error_t inform(const struct argp_state *state, int key)
+{
+    const struct en_arguments *arguments = state->input;
+
+    if (key == KEY_VERSION)
+        (void)printf("%s (enoki) %s\n", arguments->program, enoki_version());
+    else if (key == KEY_USAGE)
+        argp_state_help(state, stdout, ARGP_HELP_USAGE);
+    else
+        argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+    return DONE;
 }
 
 static error_t parse_one(int key, char *text, struct argp_state *state)
 {
     struct en_arguments *arguments = state->input;
-    const struct en_limit *limit;
 
+    if (key >= KEY_LIMITS && key < KEY_LIMITS + (int)EN_ARGUMENTS_LIMITS_MAX)
+        return take_limit(arguments, (size_t)(key - KEY_LIMITS), text);
     switch (key) {
     case KEY_HELP:
-        argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
-        return DONE;
-    case KEY_USAGE:
-        argp_state_help(state, stdout, ARGP_HELP_USAGE);
-        return DONE;
     case KEY_VERSION:
-        (void)printf("%s (enoki) %s\n", arguments->program, enoki_version());
-        return DONE;
+    case KEY_USAGE:
+        return inform(state, key);
     case KEY_CHECK:
         arguments->check = true;
         return 0;
@@ -270,17 +281,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
     case KEY_LOG_FORMAT:
     case KEY_LOG_LEVEL:
         return take_log(arguments, key, text);
-    case 'n':
-    case 'l':
-    case 's':
-    case 'c':
-    case KEY_KEYGROUP:
-    case ARGP_KEY_ARG:
-        return take_text(arguments, key, text);
     default:
-        limit = key < KEY_LIMITS ? NULL : en_limit_at((size_t)(key - KEY_LIMITS));
-        return limit == NULL ? ARGP_ERR_UNKNOWN
-                             : take_limit(arguments, (size_t)(key - KEY_LIMITS), text);
+        return take_text(arguments, key, text);
     }
 }
 

@@ -29,7 +29,7 @@ static int open_it(const struct enoki_env *env, void **instance_out, struct enok
     return *instance_out == NULL ? enoki_error_set(err, ENOKI_ENOMEM, "out of memory") : 0;
 }
 
-static int count_call(struct enoki_call *call, struct enoki_error *err)
+static int use_state(struct enoki_call *call, struct enoki_error *err)
 {
     struct enoki_state *state;
     int rc = enoki_call_state(call, &state, err);
@@ -56,58 +56,111 @@ static int describe_call(struct enoki_call *call, struct enoki_error *err)
         enoki_call_remaining_ms(call) > 0 ? "left" : "late");
 }
 
+static int fail(struct enoki_call *call, struct enoki_error *err)
+{
+    (void)call;
+    return enoki_error_set(err, ENOKI_EINVAL, "told to fail");
+}
+
+static int fail_silently(struct enoki_call *call, struct enoki_error *err)
+{
+    (void)call;
+    (void)err;
+    return -77;
+}
+
+static int return_positive(struct enoki_call *call, struct enoki_error *err)
+{
+    (void)call;
+    (void)err;
+    return 3;
+}
+
+static int do_nothing(struct enoki_call *call, struct enoki_error *err)
+{
+    (void)call;
+    (void)err;
+    return 0;
+}
+
+static int count_preloads(struct enoki_call *call, struct enoki_error *err)
+{
+    return enoki_call_replyf(call, err, "%d", preloads);
+}
+
+static int set_bad_status(struct enoki_call *call, struct enoki_error *err)
+{
+    return enoki_call_reply_status(call, 600, err);
+}
+
+static int set_bad_header(struct enoki_call *call, struct enoki_error *err)
+{
+    return enoki_call_reply_header(call, "Content-Length", "1", err);
+}
+
+static int write_log(struct enoki_call *call, struct enoki_error *err)
+{
+    (void)err;
+    enoki_env_log(enoki_call_env(call), ENOKI_LOG_WARN, "from a call");
+    enoki_env_log(enoki_call_env(call), ENOKI_LOG_DEBUG, "not shown");
+    return 0;
+}
+
+static int reply_no_content(struct enoki_call *call, struct enoki_error *err)
+{
+    int rc = enoki_call_reply(call, "body", 4, err);
+
+    return rc != 0 ? rc : enoki_call_reply_status(call, 204, err);
+}
+
+static int reply_in_place(struct enoki_call *call, struct enoki_error *err)
+{
+    void *room;
+    int rc = enoki_call_reply_buffer(call, 10, &room, err);
+
+    if (rc != 0)
+        return rc;
+    memcpy(room, "0123456789", 10);
+    return enoki_call_reply(call, (char *)room + 3, 4, err);
+}
+
+static int reply_long(struct enoki_call *call, struct enoki_error *err)
+{
+    return enoki_call_replyf(call, err, "%01000d", 7);
+}
+
+static int reply_too_long(struct enoki_call *call, struct enoki_error *err)
+{
+    void *room;
+    int rc = enoki_call_reply(call, "kept", 4, err);
+
+    return rc != 0 ? rc : enoki_call_reply_buffer(call, (size_t)1 << 40, &room, err);
+}
+
+/* What a body asks for. */
+static const struct {
+    const char *body;
+    int (*run)(struct enoki_call *call, struct enoki_error *err);
+} tricks[] = {
+    {"fail", fail},          {"fail silently", fail_silently}, {"positive", return_positive},
+    {"nothing", do_nothing}, {"describe", describe_call},      {"preloads", count_preloads},
+    {"state", use_state},    {"bad status", set_bad_status},   {"bad header", set_bad_header},
+    {"log", write_log},      {"no content", reply_no_content}, {"in place", reply_in_place},
+    {"long", reply_long},    {"too long", reply_too_long},
+};
+
 static int invoke(void *instance, struct enoki_call *call, struct enoki_error *err)
 {
     int *calls = instance;
-    void *room;
     size_t len;
     const char *body = enoki_call_body(call, &len);
-    int rc;
 
     ++*calls;
-    if (strcmp(body, "fail") == 0)
-        return enoki_error_set(err, ENOKI_EINVAL, "told to fail");
-    if (strcmp(body, "fail silently") == 0)
-        return -77;
-    if (strcmp(body, "positive") == 0)
-        return 3;
-    if (strcmp(body, "describe") == 0)
-        return describe_call(call, err);
     if (strcmp(body, "calls") == 0)
         return enoki_call_replyf(call, err, "%d", *calls);
-    if (strcmp(body, "preloads") == 0)
-        return enoki_call_replyf(call, err, "%d", preloads);
-    if (strcmp(body, "state") == 0)
-        return count_call(call, err);
-    if (strcmp(body, "bad status") == 0)
-        return enoki_call_reply_status(call, 600, err);
-    if (strcmp(body, "bad header") == 0)
-        return enoki_call_reply_header(call, "Content-Length", "1", err);
-    if (strcmp(body, "nothing") == 0)
-        return 0;
-    if (strcmp(body, "log") == 0) {
-        enoki_env_log(enoki_call_env(call), ENOKI_LOG_WARN, "from a call");
-        enoki_env_log(enoki_call_env(call), ENOKI_LOG_DEBUG, "not shown");
-        return 0;
-    }
-    if (strcmp(body, "no content") == 0) {
-        rc = enoki_call_reply(call, "body", 4, err);
-        return rc != 0 ? rc : enoki_call_reply_status(call, 204, err);
-    }
-    if (strcmp(body, "in place") == 0) {
-        rc = enoki_call_reply_buffer(call, 10, &room, err);
-        if (rc != 0)
-            return rc;
-        memcpy(room, "0123456789", 10);
-        return enoki_call_reply(call, (char *)room + 3, 4, err);
-    }
-    if (strcmp(body, "long") == 0) {
-        rc = enoki_call_replyf(call, err, "%01000d", 7);
-        return rc;
-    }
-    if (strcmp(body, "too long") == 0) {
-        rc = enoki_call_reply(call, "kept", 4, err);
-        return rc != 0 ? rc : enoki_call_reply_buffer(call, (size_t)1 << 40, &room, err);
+    for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
+        if (strcmp(body, tricks[i].body) == 0)
+            return tricks[i].run(call, err);
     }
     return enoki_call_reply(call, body, len, err);
 }
