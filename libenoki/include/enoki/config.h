@@ -3,7 +3,7 @@
  *
  *   struct enoki_config *config = NULL;
  *   if (enoki_config_load(&config, "node.conf", &err) != 0)
- *       fprintf(stderr, "%s\n", err.message);       "node.conf:4: unknown key 'worker' ..."
+ *       fprintf(stderr, "%s\n", err.message);       "node.conf:4: node: ..."
  *   else
  *       printf("%zu functions\n", enoki_config_get(config)->function_count);
  *   enoki_config_free(config);
