@@ -34,16 +34,25 @@ static bool work_waits(const struct crew *crew)
     return poll(&ready, 1, 0) > 0;
 }
 
-/* True if the member blocks in its turn: its slot went to somebody else, or is free. */
-static bool check_holder(struct crew *crew, struct gate_member *holder, uint64_t now_ns)
+/*
+ * True if the member blocks in its turn: its slot went to somebody else, or is free. With work that
+ * waits for nobody, one that is known to block need not be seen blocking: else turns that follow
+ * each other faster than the looks would hide for ever that there are too few threads.
+ */
+static bool check_holder(struct crew *crew, struct gate_member *holder, bool is_needed,
+                         uint64_t now_ns)
 {
     /* gate is its first member. */
     struct member *member = (struct member *)holder;
     unsigned turn = atomic_load(&holder->turn);
     pid_t tid = atomic_load(&member->tid);
+    enum probe_result result;
 
-    if (tid == 0 || (turn & 1u) == 0 ||
-        probe_look(&member->probe, member->thread, tid, turn, now_ns) != PROBE_BLOCKED)
+    if (tid == 0 || (turn & 1u) == 0)
+        return false;
+    result = probe_look(&member->probe, member->thread, tid, turn, now_ns);
+    if (result == PROBE_COMPUTING ||
+        (result == PROBE_NEW_TURN && !(is_needed && atomic_load(&holder->blocks))))
         return false;
     gate_leave(&crew->gate, holder);
     return true;
@@ -52,13 +61,15 @@ static bool check_holder(struct crew *crew, struct gate_member *holder, uint64_t
 static struct look inspect(struct crew *crew, uint64_t now_ns)
 {
     struct look look = {0};
+    bool is_needed;
 
     (void)pthread_mutex_lock(&crew->gate.mutex);
+    is_needed = !gate_is_watched(&crew->gate) && work_waits(crew);
     for (size_t i = 0; i < crew->gate.slot_count; i++) {
         struct gate_member *holder = atomic_load(&crew->gate.slots[i]);
 
         if (holder != NULL)
-            look.is_blocked = check_holder(crew, holder, now_ns) || look.is_blocked;
+            look.is_blocked = check_holder(crew, holder, is_needed, now_ns) || look.is_blocked;
     }
     if (!gate_is_watched(&crew->gate) && now_ns >= crew->retry_at_ns && crew->threads < crew->max &&
         gate_free_count(&crew->gate) > 0 && (look.is_blocked || work_waits(crew)) &&
