@@ -30,10 +30,25 @@ static int start_worker(struct en_pool *pool)
     return 0;
 }
 
+/* Calls that were handed over and that nobody can take: all workers run others. */
+static size_t count_untaken(const struct en_pool *pool)
+{
+    uint32_t able = 0;
+
+    for (uint32_t i = 0; i < pool->workers_max; i++)
+        if (pool->workers[i].phase == EN_POOL_ALIVE &&
+            atomic_load_explicit(&en_pool_status(pool, i)->state, memory_order_acquire) !=
+                EN_POOL_CALLING)
+            able++;
+    return pool->unanswered > able ? pool->unanswered - able : 0;
+}
+
 void en_pool_adapt(struct en_pool *pool, uint64_t now_ms)
 {
     uint32_t wanted = enoki_runtime_function(pool->runtime)->workers_min;
-    size_t waiting = pool->queue.count;
+    /* Also what was sent to workers that have gone since. */
+    size_t sent = pool->unanswered > pool->alive ? pool->unanswered - pool->alive : 0;
+    size_t waiting = pool->queue.count + sent;
 
     if (now_ms < pool->fork_at_ms) {
         enoki_server_schedule(pool->server, pool->fork_at_ms);
@@ -149,7 +164,7 @@ void en_pool_on_control(void *context, bool readable, bool writable)
     }
 }
 
-/* Ends workers that had no call since the last look, one at least minus those that must stay. */
+/* Ends workers that had nothing to do since the last look, down to those that always stay. */
 uint64_t en_pool_shrink(struct en_pool *pool, uint64_t now_ms)
 {
     uint32_t min = enoki_runtime_function(pool->runtime)->workers_min, idle = 0;
@@ -170,12 +185,16 @@ uint64_t en_pool_shrink(struct en_pool *pool, uint64_t now_ms)
         uint64_t calls = atomic_load_explicit(&status->calls, memory_order_relaxed);
         struct en_pool_worker *worker = &pool->workers[i];
 
-        if (worker->phase == EN_POOL_ALIVE && worker->calls_seen == calls + 1 &&
-            atomic_load(&status->state) == EN_POOL_IDLE)
+        /* Idle for the whole time: it was at the last look, and had no call since. */
+        bool quiet = atomic_load(&status->state) == EN_POOL_IDLE;
+
+        if (worker->phase == EN_POOL_ALIVE && quiet && worker->calls_seen == calls + 1)
             idle++;
-        worker->calls_seen = calls + 1; /* 0: never looked at */
+        worker->calls_seen = quiet ? calls + 1 : 0;
     }
-    for (; idle > 0 && pool->alive - min >= idle; idle--) {
+    if (idle > pool->alive - min)
+        idle = pool->alive - min;
+    for (; idle > 0; idle--) {
         if (en_packet_send(pool->calls[0], &message, sizeof(message), NULL, 0) != 0)
             break;
     }
