@@ -70,7 +70,7 @@ void enoki_pool_submit(void *self, struct enoki_invocation *inv)
 
     en_invocation_queue_push(&pool->queue, inv);
     en_pool_pump(pool);
-    if (pool->queue.count > 0 || pool->unanswered > pool->alive)
+    if (pool->present < pool->workers_max)
         en_pool_adapt(pool, en_clock_ms());
     enoki_server_schedule(pool->server, inv->deadline_ms);
 }

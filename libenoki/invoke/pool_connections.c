@@ -237,6 +237,7 @@ uint64_t en_pool_look(struct en_pool *pool, uint64_t now_ms)
     if (pool->alive > 0 && all_are_stuck(pool, now_ms)) {
         pool->calm = 0;
         take_overflow(pool);
+        en_pool_adapt(pool, now_ms);
     } else if (++pool->calm >= CALM_LOOKS) {
         pool->calm = 0;
         pool->watching = false;

@@ -30,25 +30,24 @@ static int start_worker(struct en_pool *pool)
     return 0;
 }
 
-/* Calls that were handed over and that nobody can take: all workers run others. */
+/* Calls that were handed over and that nobody can take: the workers have gone, or run others. */
 static size_t count_untaken(const struct en_pool *pool)
 {
     uint32_t able = 0;
 
-    for (uint32_t i = 0; i < pool->workers_max; i++)
+    for (uint32_t i = 0; i < pool->workers_max; i++) {
         if (pool->workers[i].phase == EN_POOL_ALIVE &&
             atomic_load_explicit(&en_pool_status(pool, i)->state, memory_order_acquire) !=
                 EN_POOL_CALLING)
             able++;
+    }
     return pool->unanswered > able ? pool->unanswered - able : 0;
 }
 
 void en_pool_adapt(struct en_pool *pool, uint64_t now_ms)
 {
     uint32_t wanted = enoki_runtime_function(pool->runtime)->workers_min;
-    /* Also what was sent to workers that have gone since. */
-    size_t sent = pool->unanswered > pool->alive ? pool->unanswered - pool->alive : 0;
-    size_t waiting = pool->queue.count + sent;
+    size_t waiting = pool->queue.count + count_untaken(pool);
 
     if (now_ms < pool->fork_at_ms) {
         enoki_server_schedule(pool->server, pool->fork_at_ms);
