@@ -72,6 +72,9 @@ def server(command, **popen):
     try:
         yield started.wait_ready()
         started.stop()
+    except (OSError, AssertionError) as error:
+        error.add_note("the server wrote:\n" + started.text)
+        raise
     finally:
         started.close()
 
