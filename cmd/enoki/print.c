@@ -38,27 +38,6 @@ static void print_version(const struct enoki_version *version)
     }
 }
 
-int print_lines(const struct enoki_items *items, int keys)
-{
-    for (size_t i = 0; i < enoki_items_count(items); i++) {
-        size_t len;
-        const unsigned char *value = enoki_items_value(items, i, &len);
-
-        (void)printf("%s\t", enoki_items_id(items, i));
-        print_version(enoki_items_version(items, i));
-        if (!keys)
-            (void)putchar('\t');
-        for (size_t at = 0; !keys && at < len; at++) {
-            if (value[at] < 0x20 || value[at] == 0x7f || value[at] == '\\')
-                (void)printf("\\x%02x", value[at]);
-            else
-                (void)putchar(value[at]);
-        }
-        (void)putchar('\n');
-    }
-    return finish();
-}
-
 /* The C library judges: main has set a UTF-8 locale for it. */
 static int is_utf8(const char *text, size_t len)
 {
@@ -75,6 +54,28 @@ static int is_utf8(const char *text, size_t len)
         len -= used;
     }
     return 1;
+}
+
+int print_lines(const struct enoki_items *items, int keys)
+{
+    for (size_t i = 0; i < enoki_items_count(items); i++) {
+        size_t len;
+        const unsigned char *value = enoki_items_value(items, i, &len);
+        unsigned char last = is_utf8((const char *)value, len) ? 0xff : 0x7e;
+
+        (void)printf("%s\t", enoki_items_id(items, i));
+        print_version(enoki_items_version(items, i));
+        if (!keys)
+            (void)putchar('\t');
+        for (size_t at = 0; !keys && at < len; at++) {
+            if (value[at] < 0x20 || value[at] == 0x7f || value[at] == '\\' || value[at] > last)
+                (void)printf("\\x%02x", value[at]);
+            else
+                (void)putchar(value[at]);
+        }
+        (void)putchar('\n');
+    }
+    return finish();
 }
 
 static struct json_object *hex(const unsigned char *value, size_t len)

@@ -1,6 +1,11 @@
 #include "wire/http_chars.h"
 #include "wire/http_reader.h"
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 int en_http_split_field(struct en_http_reader *reader, const char *data, size_t from, size_t to,
                         struct en_http_field *field_out)
 {
@@ -8,16 +13,16 @@ int en_http_split_field(struct en_http_reader *reader, const char *data, size_t 
 
     for (name_end = from; name_end < to && en_http_is(data[name_end], EN_HTTP_TOKEN); name_end++)
         ;
-    if (name_end == from && name_end < to && (data[from] == ' ' || data[from] == '\t'))
+    if (name_end == from && name_end < to && is_blank(data[from]))
         return en_http_refuse(reader, 400, "a header line is folded");
     if (name_end == from || name_end == to || data[name_end] != ':')
         return en_http_refuse(reader, 400, "bad header name");
     field_out->name = (struct en_http_span){(uint32_t)from, (uint32_t)(name_end - from)};
 
     value = name_end + 1;
-    while (value < to && (data[value] == ' ' || data[value] == '\t'))
+    while (value < to && is_blank(data[value]))
         value++;
-    while (to > value && (data[to - 1] == ' ' || data[to - 1] == '\t'))
+    while (to > value && is_blank(data[to - 1]))
         to--;
     if (!en_http_is_field_text(data + value, to - value))
         return en_http_refuse(reader, 400, "bad character in a header value");

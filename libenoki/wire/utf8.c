@@ -5,21 +5,23 @@
 
 #define TOP_BITS UINT64_C(0x8080808080808080)
 
+/* Bytes that follow a first byte; 0 if it is none. */
+static size_t following(unsigned char first)
+{
+    if (first >= 0xc2 && first <= 0xdf)
+        return 1;
+    if (first >= 0xe0 && first <= 0xef)
+        return 2;
+    return first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+}
+
 /* Length of the valid sequence at s that starts with a byte of at least 0x80; 0 if it is none. */
 static size_t sequence(const unsigned char *s, size_t len)
 {
     unsigned char low = 0x80, high = 0xbf;
-    size_t more;
+    size_t more = following(s[0]);
 
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        more = 1;
-    else if (s[0] >= 0xe0 && s[0] <= 0xef)
-        more = 2;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        more = 3;
-    else
-        return 0;
-    if (len <= more)
+    if (more == 0 || len <= more)
         return 0;
     if (s[0] == 0xe0)
         low = 0xa0; /* less would be overlong */

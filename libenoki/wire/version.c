@@ -100,6 +100,15 @@ unsigned en_version_view_count(struct en_version_view version)
     return en_load_u16(version.bytes);
 }
 
+static enum enoki_order order(bool a_larger, bool b_larger)
+{
+    if (a_larger && b_larger)
+        return ENOKI_ORDER_CONCURRENT;
+    if (a_larger)
+        return ENOKI_ORDER_AFTER;
+    return b_larger ? ENOKI_ORDER_BEFORE : ENOKI_ORDER_EQUAL;
+}
+
 enum enoki_order en_version_order(struct en_version_view a, struct en_version_view b)
 {
     struct cursor ca, cb;
@@ -120,11 +129,7 @@ enum enoki_order en_version_order(struct en_version_view a, struct en_version_vi
         if (side >= 0)
             cursor_next(&cb);
     }
-    if (a_larger && b_larger)
-        return ENOKI_ORDER_CONCURRENT;
-    if (a_larger)
-        return ENOKI_ORDER_AFTER;
-    return b_larger ? ENOKI_ORDER_BEFORE : ENOKI_ORDER_EQUAL;
+    return order(a_larger, b_larger);
 }
 
 static int append_entry(struct en_buffer *out, const char *node, uint64_t counter)

@@ -73,7 +73,8 @@ struct enoki_version;
 /*
  * Opens, and creates if missing, a keygroup. Many processes may have the same one open.
  *
- * ENOKI_EINVAL    the URI or a name is malformed, or both are missing (the message shows the allowed form)
+ * ENOKI_EINVAL    the URI or a name is malformed, or both are missing (the message shows the
+ *                 allowed form)
  * ENOKI_EKIND     the keygroup exists with the other kind
  * ENOKI_ENOTFOUND must_exist is set and there is no such keygroup
  * ENOKI_EFORMAT   a store of an unknown format version, left untouched

@@ -100,6 +100,20 @@ static int map(const char *path, struct area **out, size_t *size_out)
     return rc;
 }
 
+static int report(const struct en_folder *folder, const struct area *area, const char *path,
+                  int number, struct enoki_error *err)
+{
+    if (number != 0)
+        return enoki_error_set(err, number == ENOMEM ? ENOKI_ENOMEM : ENOKI_EIO, "'%.200s': %s",
+                               path, strerror(number));
+    if (area == NULL || atomic_load(&area->magic) != MAGIC)
+        return enoki_error_set(err, ENOKI_EFORMAT,
+                               "store '%.200s' is in use by another version of Enoki: stop that "
+                               "one first",
+                               folder->path);
+    return 0;
+}
+
 static int open_area(struct area **out, const struct en_folder *folder, const char *path,
                      struct enoki_error *err)
 {
@@ -122,16 +136,7 @@ static int open_area(struct area **out, const struct en_folder *folder, const ch
     } else {
         number = map(path, &area, &size);
     }
-    if (number == 0 && (area == NULL || atomic_load(&area->magic) != MAGIC)) {
-        rc = enoki_error_set(err, ENOKI_EFORMAT,
-                             "store '%.200s' is in use by another version of Enoki: stop that one "
-                             "first",
-                             folder->path);
-    } else {
-        rc = number == 0 ? 0
-                         : enoki_error_set(err, number == ENOMEM ? ENOKI_ENOMEM : ENOKI_EIO,
-                                           "'%.200s': %s", path, strerror(number));
-    }
+    rc = report(folder, area, path, number, err);
     if (rc != 0 && area != NULL)
         (void)munmap(area, sizeof(*area));
     if (rc == 0)

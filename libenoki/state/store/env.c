@@ -324,8 +324,16 @@ int en_env_sync(struct en_env *env)
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
+static bool is_damage(int status)
+{
+    return status == MDB_VERSION_MISMATCH || status == MDB_INVALID || status == MDB_CORRUPTED ||
+           status == MDB_PAGE_NOTFOUND || status == MDB_INCOMPATIBLE;
+}
+
 static int public_code(const struct en_env *env, int status)
 {
+    if (is_damage(status))
+        return ENOKI_EFORMAT;
     switch (status) {
     case ENOMEM:
         return ENOKI_ENOMEM;
@@ -340,12 +348,6 @@ static int public_code(const struct en_env *env, int status)
     case MDB_TXN_FULL:
     case MDB_READERS_FULL:
         return ENOKI_ELIMIT;
-    case MDB_VERSION_MISMATCH:
-    case MDB_INVALID:
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INCOMPATIBLE:
-        return ENOKI_EFORMAT;
     default:
         return status < 0 && status > -1000 ? status : ENOKI_EIO;
     }
