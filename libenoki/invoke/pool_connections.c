@@ -95,8 +95,14 @@ int en_pool_take(struct en_pool *pool, struct enoki_connection *connection)
     atomic_store(&connection->deadline_ms, UINT64_MAX);
     atomic_store(&connection->waits_write, false);
     atomic_store(&connection->is_idle, true);
-    if (pool->taken == 1)
-        enoki_server_schedule(pool->server, en_clock_ms() + pool->limits->call_timeout_ms);
+    if (pool->taken == 1) {
+        const struct enoki_limits *limits = pool->limits;
+
+        enoki_server_schedule(pool->server,
+                              en_clock_ms() + (limits->idle_timeout_ms < limits->call_timeout_ms
+                                                   ? limits->idle_timeout_ms
+                                                   : limits->call_timeout_ms));
+    }
     return 0;
 }
 
