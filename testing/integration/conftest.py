@@ -19,6 +19,9 @@ BUILD = pathlib.Path(os.environ.get("ENOKI_BUILD", HERE.parent.parent / "build")
 SANITIZED = os.environ.get("ENOKI_SANITIZE", "") != ""
 PROGRAM = BUILD / "cmd" / "enoki-run"
 
+processes = pytest.mark.skipif(RUNTIME == "thread", reason="its workers are threads")
+thread = pytest.mark.skipif(RUNTIME != "thread", reason="its workers are processes")
+
 
 def function(name):
     return str(BUILD / "testing" / "functions" / f"{name}.so")

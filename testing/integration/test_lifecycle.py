@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -146,7 +147,6 @@ def test_kill_9_of_the_parent_leaves_no_orphans(lab):
     thread.start()
     time.sleep(0.4)
     family = children(server.process.pid)
-    assert family or True
     server.process.kill()
     server.process.wait()
 
@@ -237,10 +237,9 @@ def test_a_file_whose_stem_is_no_name_points_to_n(lab):
     assert call(server.url, b"x").body == b"x"
 
 
-@pytest.mark.parametrize("program", ["cmd/enoki-run", "runtimes/enoki-thread",
-                                     "runtimes/enoki-prefork", "runtimes/enoki-process"])
+@pytest.mark.parametrize("program", ["cmd/enoki-run", "cmd/enoki-thread",
+                                     "cmd/enoki-prefork", "cmd/enoki-process"])
 def test_help_and_version_are_there(program):
-    import subprocess
     for option, word in (("--help", "-w"), ("--version", "0.1.0")):
         done = subprocess.run([str(BUILD / program), option], capture_output=True, text=True,
                               timeout=30, check=False)
@@ -249,7 +248,7 @@ def test_help_and_version_are_there(program):
 
 
 def test_the_runtime_is_a_program_of_its_own(lab, runtime):
-    server = lab._started([str(BUILD / "runtimes" / f"enoki-{runtime}"), "-s",
+    server = lab._started([str(BUILD / "cmd" / f"enoki-{runtime}"), "-s",
                            f"embedded:{lab.folder}/own", function("echo")])
     assert call(server.url, b"x").body == b"x"
     server.stop()

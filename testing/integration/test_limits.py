@@ -4,6 +4,7 @@ import time
 import pytest
 
 from client import Closed, call, connect, request, together, until
+from conftest import processes
 
 
 def test_body_and_header_limits_can_be_set(lab):
@@ -41,7 +42,7 @@ def test_calls_that_wait_too_long_for_a_worker_are_504_or_503(lab):
     assert call(server.url, b"quick").status == 200
 
 
-@pytest.mark.runtimes("prefork", "process")  # enoki-thread leaves waiting calls in their sockets
+@processes  # enoki-thread leaves waiting calls in their sockets
 def test_a_full_queue_is_503_and_says_when_to_come_back(lab):
     server = lab.start("hang", "-w", "1", "--max-queue", "2")
     replies = together(12, lambda _: call(server.url, b"sleep 1000"))
@@ -82,8 +83,10 @@ def test_an_idle_connection_is_cut_without_a_word(lab):
     server = lab.start("echo", "--idle-timeout", "500ms")
     with connect(server.url) as fresh, connect(server.url) as used:
         assert used.call(b"x").status == 200
+        begin = time.monotonic()
         assert fresh.is_ended()
         assert used.is_ended()
+        assert time.monotonic() - begin < 10
 
 
 def test_connections_above_the_limit_get_503_until_others_end(lab):
