@@ -168,7 +168,8 @@ static enum enoki_want settle(struct enoki_connection *client, enum en_want want
 
 enum enoki_want enoki_worker_serve(struct enoki_worker *worker, struct enoki_connection *client)
 {
-    uint64_t deadline_ms = atomic_load_explicit(&client->deadline_ms, memory_order_relaxed);
+    /* Takes over what the last owner left (see settle). */
+    uint64_t deadline_ms = atomic_load_explicit(&client->deadline_ms, memory_order_acquire);
     uint64_t now_ns = en_clock_ns();
     enum en_want want;
 

@@ -11,18 +11,25 @@ uint64_t crew_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static struct member *free_member(struct crew *crew)
+void crew_join_ended(struct crew *crew)
 {
     for (size_t i = 0; i < crew->member_count; i++) {
         struct member *member = &crew->members[i];
 
-        if (member->state == MEMBER_ENDED) {
-            /* It has let the mutex go and does nothing more. */
-            (void)pthread_join(member->thread, NULL);
-            member->state = MEMBER_NONE;
-        }
-        if (member->state == MEMBER_NONE)
-            return member;
+        if (member->state != MEMBER_ENDED)
+            continue;
+        /* It has let the mutex go, or will at once, and does nothing more. */
+        (void)pthread_join(member->thread, NULL);
+        member->state = MEMBER_NONE;
+    }
+}
+
+static struct member *free_member(struct crew *crew)
+{
+    crew_join_ended(crew);
+    for (size_t i = 0; i < crew->member_count; i++) {
+        if (crew->members[i].state == MEMBER_NONE)
+            return &crew->members[i];
     }
     return NULL;
 }

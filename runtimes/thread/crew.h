@@ -98,6 +98,8 @@ int crew_add_thread(struct crew *crew);
 void crew_discount(struct member *member);
 /* The calling thread ends. With the mutex held. */
 void crew_end_thread(struct member *member);
+/* Takes leave of the threads that ended. With the mutex held. */
+void crew_join_ended(struct crew *crew);
 /* Wakes the monitor if it sleeps and nobody waits for work. Any thread. */
 void crew_check_watch(struct crew *crew);
 /* Adds one to an eventfd of the crew. Any thread. */

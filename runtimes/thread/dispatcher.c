@@ -36,14 +36,10 @@ static void close_fd(int fd)
         (void)close(fd);
 }
 
-/* No thread lives any more, but those that ended are not joined yet. */
 static void free_crew(struct crew *crew)
 {
-    for (size_t i = 0; i < crew->member_count; i++) {
-        if (crew->members[i].state == MEMBER_ENDED)
-            (void)pthread_join(crew->members[i].thread, NULL);
+    for (size_t i = 0; i < crew->member_count; i++)
         gate_member_fini(&crew->members[i].gate);
-    }
     free(crew->members);
     queue_fini(&crew->queue);
     close_fd(crew->epoll_fd);
@@ -338,6 +334,7 @@ static void stop(void *self)
 
     (void)pthread_mutex_lock(&crew->gate.mutex);
     stuck = wait_for_threads(crew, &unanswered);
+    crew_join_ended(crew);
     (void)pthread_mutex_unlock(&crew->gate.mutex);
     if (stuck > 0) {
         /* A thread that runs user code can neither be ended nor be left without the process that

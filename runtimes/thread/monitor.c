@@ -36,8 +36,9 @@ static bool work_waits(const struct crew *crew)
 
 /*
  * True if the member blocks in its turn: its slot went to somebody else, or is free. With work that
- * waits for nobody, one that is known to block need not be seen blocking: else turns that follow
- * each other faster than the looks would hide for ever that there are too few threads.
+ * waits for nobody, one that is likely to block need not be seen blocking: else short turns, or
+ * ones that follow each other faster than the looks, would hide for ever that there are too few
+ * threads.
  */
 static bool check_holder(struct crew *crew, struct gate_member *holder, bool is_needed,
                          uint64_t now_ns)
@@ -51,8 +52,10 @@ static bool check_holder(struct crew *crew, struct gate_member *holder, bool is_
     if (tid == 0 || (turn & 1u) == 0)
         return false;
     result = probe_look(&member->probe, member->thread, tid, turn, now_ns);
-    if (result == PROBE_COMPUTING ||
-        (result == PROBE_NEW_TURN && !(is_needed && atomic_load(&holder->blocks))))
+    if (result == PROBE_COMPUTING)
+        return false;
+    if (result != PROBE_BLOCKED &&
+        !(is_needed && (result == PROBE_WAITING || atomic_load(&holder->blocks))))
         return false;
     gate_leave(&crew->gate, holder);
     return true;

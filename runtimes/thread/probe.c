@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* What another turn did longer ago says nothing about this one. */
+#define RECENT_NS 10000000u
+
 static uint64_t cpu_ns(pthread_t thread)
 {
     struct timespec used;
@@ -43,11 +46,11 @@ enum probe_result probe_look(struct probe *probe, pthread_t thread, pid_t tid, u
     const struct probe last = *probe;
 
     *probe = (struct probe){.turn = turn, .at_ns = now_ns, .cpu_ns = cpu_ns(thread)};
-    if (turn != last.turn)
+    if (turn != last.turn && now_ns - last.at_ns > RECENT_NS)
         return PROBE_NEW_TURN;
     if (probe->cpu_ns - last.cpu_ns >= (now_ns - last.at_ns) / 4 || is_runnable(tid))
         return PROBE_COMPUTING;
-    return PROBE_BLOCKED;
+    return turn == last.turn ? PROBE_BLOCKED : PROBE_WAITING;
 }
 
 long probe_own_waits(void)

@@ -19,9 +19,10 @@ struct probe {
 };
 
 enum probe_result {
-    PROBE_NEW_TURN,  /* another turn than at the last look: nothing is known yet */
+    PROBE_NEW_TURN,  /* another turn than at the last look, or that was long ago: not known yet */
     PROBE_COMPUTING, /* on a processor, or waiting for one */
-    PROBE_BLOCKED,
+    PROBE_WAITING,   /* another turn, but it has hardly computed since the last look */
+    PROBE_BLOCKED,   /* the same turn, and likewise */
 };
 
 /* turn numbers what the thread is busy with; tid is its kernel id. */

@@ -232,11 +232,32 @@ START_TEST(a_thread_that_computes_is_not_taken_for_blocked)
     pthread_t thread;
 
     begin_busy(&busy, &thread, compute);
-    ck_assert_int_eq(probe_look(&probe, thread, busy.tid, 1, 1000), PROBE_NEW_TURN);
+    ck_assert_int_eq(probe_look(&probe, thread, busy.tid, 1, 1000000000u), PROBE_NEW_TURN);
     /* Far more time has passed than it can have computed: it has not, but it wants to. */
-    for (uint64_t i = 1; i < 50; i++)
+    for (uint64_t i = 2; i < 50; i++)
         ck_assert_int_eq(probe_look(&probe, thread, busy.tid, 1, i * 1000000000u), PROBE_COMPUTING);
-    ck_assert_int_eq(probe_look(&probe, thread, busy.tid, 3, 1), PROBE_NEW_TURN);
+    end_busy(&busy, thread);
+}
+END_TEST
+
+START_TEST(a_thread_that_hardly_computes_is_seen_waiting_from_turn_to_turn)
+{
+    struct probe probe = {0};
+    struct busy busy;
+    pthread_t thread;
+    uint64_t now = 1000000000;
+    unsigned turn = 1;
+    int looks = 0;
+
+    begin_busy(&busy, &thread, block);
+    ck_assert_int_eq(probe_look(&probe, thread, busy.tid, turn, now), PROBE_NEW_TURN);
+    while (probe_look(&probe, thread, busy.tid, turn += 2, now += 5000000u) != PROBE_WAITING) {
+        (void)sched_yield();
+        ck_assert_int_lt(++looks, 10000000);
+    }
+    /* What it did long ago says nothing. */
+    ck_assert_int_eq(probe_look(&probe, thread, busy.tid, turn + 2, now + 1000000000u),
+                     PROBE_NEW_TURN);
     end_busy(&busy, thread);
 }
 END_TEST
@@ -246,7 +267,7 @@ START_TEST(a_thread_that_waits_for_something_is_seen_as_blocked)
     struct probe probe = {0};
     struct busy busy;
     pthread_t thread;
-    uint64_t now = 1;
+    uint64_t now = 1000000000;
     int looks = 0;
 
     begin_busy(&busy, &thread, block);
@@ -306,6 +327,7 @@ int main(void)
         closing_the_gate_brings_parked_threads_back_without_a_slot,
         a_parked_thread_comes_back_when_its_time_is_up,
         a_thread_that_computes_is_not_taken_for_blocked,
+        a_thread_that_hardly_computes_is_seen_waiting_from_turn_to_turn,
         a_thread_that_waits_for_something_is_seen_as_blocked,
         invocations_come_out_of_the_queue_as_they_went_in,
         a_queue_without_memory_keeps_what_it_has,
