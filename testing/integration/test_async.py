@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from client import call, connect, together, until
+from client import call, connect, until
 
 LATER = ["X-tinyFaaS-Async: true"]
 
@@ -45,9 +45,13 @@ def test_an_unknown_function_is_404_also_async(lab):
 
 def test_a_full_queue_refuses_async_calls(lab):
     server = lab.start("hang", "-w", "1", "--max-queue", "3")
-    replies = together(12, lambda _: call(server.url, b"sleep 500", headers=LATER))
-    assert {reply.status for reply in replies} == {202, 503}
-    assert all(reply.header("Retry-After") for reply in replies if reply.status == 503)
+    accepted = 0
+    # A burst may overtake the count of a worker process a little, but not for long.
+    while (reply := call(server.url, b"sleep 2000", headers=LATER)).status == 202:
+        accepted += 1
+        assert accepted < 30
+    assert reply.status == 503 and int(reply.header("Retry-After")) >= 1
+    assert accepted >= 3
 
 
 def test_an_async_call_that_crashes_harms_nobody(lab, runtime):
