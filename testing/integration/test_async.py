@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from client import call, connect, until
+from client import call, connect, request, until
+from conftest import processes, thread
 
 LATER = ["X-tinyFaaS-Async: true"]
 
@@ -43,6 +44,7 @@ def test_an_unknown_function_is_404_also_async(lab):
     assert call(server.url, b"x", path="/nosuch", headers=LATER).status == 404
 
 
+@processes
 def test_a_full_queue_refuses_async_calls(lab):
     server = lab.start("hang", "-w", "1", "--max-queue", "3")
     accepted = 0
@@ -52,6 +54,16 @@ def test_a_full_queue_refuses_async_calls(lab):
         assert accepted < 30
     assert reply.status == 503 and int(reply.header("Retry-After")) >= 1
     assert accepted >= 3
+
+
+@thread
+def test_a_full_queue_refuses_async_calls_of_one_connection(lab):
+    server = lab.start("hang", "-w", "1", "--max-queue", "3")
+    with connect(server.url) as connection:
+        connection.send(request("/hang", b"sleep 500", headers=LATER) * 12)
+        replies = [connection.read() for _ in range(12)]
+    assert {reply.status for reply in replies} == {202, 503}
+    assert all(reply.header("Retry-After") for reply in replies if reply.status == 503)
 
 
 def test_an_async_call_that_crashes_harms_nobody(lab, runtime):
