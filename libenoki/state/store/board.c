@@ -36,7 +36,8 @@ struct slot {
 /* What is in the file. Operations stand apart: they are touched only when used. */
 struct area {
     _Atomic uint64_t magic;
-    pthread_mutex_t lead;
+    struct en_gate lead;
+    struct en_gate write;
     struct slot slots[EN_BOARD_SLOTS];
     unsigned char ops[EN_BOARD_SLOTS][EN_PACKED_BYTES];
 };
@@ -60,18 +61,14 @@ static uint64_t with_state(uint64_t word, enum en_slot_state state)
 
 static int make_area(struct area *area)
 {
-    pthread_mutexattr_t attributes;
-    int rc = pthread_mutexattr_init(&attributes);
+    int rc;
 
-    if (rc != 0)
-        return rc;
     atomic_store(&area->magic, 0);
     for (unsigned i = 0; i < EN_BOARD_SLOTS; i++)
         atomic_store(&area->slots[i].word, 0);
-    (void)pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    (void)pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    rc = pthread_mutex_init(&area->lead, &attributes);
-    (void)pthread_mutexattr_destroy(&attributes);
+    rc = en_gate_init(&area->lead);
+    if (rc == 0)
+        rc = en_gate_init(&area->write);
     if (rc == 0)
         atomic_store(&area->magic, MAGIC);
     return rc;
@@ -122,9 +119,9 @@ static int open_area(struct area **out, const struct en_folder *folder, const ch
     int number = 0;
     int rc;
 
-    if (access(path, F_OK) != 0 || folder->first) {
+    if (folder->first) {
         /* Its size may be another version's. */
-        if (folder->first && truncate(path, (off_t)sizeof(*area)) != 0 && errno != ENOENT)
+        if (truncate(path, (off_t)sizeof(*area)) != 0 && errno != ENOENT)
             number = errno;
         rc = en_folder_reserve(folder, EN_BOARD_FILE, sizeof(*area), err);
         if (rc != 0)
@@ -171,20 +168,22 @@ void en_board_close(struct en_board *board)
     free(board);
 }
 
+struct en_gate *en_board_gate(struct en_board *board)
+{
+    return &board->area->write;
+}
+
 /* --- lock and sleep --------------------------------------------------------------------------- */
 
 int en_board_lock(struct en_board *board, bool wait)
 {
-    int rc =
-        wait ? pthread_mutex_lock(&board->area->lead) : pthread_mutex_trylock(&board->area->lead);
-
-    /* What the dead leader left is in the slots: TAKEN. */
-    return rc == EOWNERDEAD ? pthread_mutex_consistent(&board->area->lead) : rc;
+    /* What a dead leader left is in the slots: TAKEN. */
+    return wait ? en_gate_lock(&board->area->lead) : en_gate_try(&board->area->lead);
 }
 
 void en_board_unlock(struct en_board *board)
 {
-    (void)pthread_mutex_unlock(&board->area->lead);
+    en_gate_unlock(&board->area->lead);
 }
 
 /* The half of the word that changes with every step: state and ticket. */

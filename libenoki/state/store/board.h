@@ -16,6 +16,7 @@
 #define EN_BOARD_H
 
 #include "state/store/folder.h"
+#include "state/store/gate.h"
 #include "state/store/packed.h"
 
 #define EN_BOARD_SLOTS 64u
@@ -37,14 +38,16 @@ struct en_slot_result {
     char id[ENOKI_APPEND_ID_BYTES];
 };
 
-/* Maps the folder's board; a fresh one if the folder is locked and nobody else uses it, or if there
- * is none yet. With the folder locked.
+/* Maps the folder's board; a fresh one if nobody else uses the folder. With the folder locked.
  *
  * ENOKI_EFORMAT  users of another version have it open */
 ENOKI_MUST_CHECK int en_board_open(struct en_board **out, const struct en_folder *folder,
                                    struct enoki_error *err);
 /* NULL is allowed. */
 void en_board_close(struct en_board *board);
+
+/* Who writes to LMDB holds it; borrowed until close. */
+struct en_gate *en_board_gate(struct en_board *board);
 
 /* The leader's lock; it is taken over from a leader that died. 0, or EBUSY if it is not free and
  * wait is false, or another errno. */

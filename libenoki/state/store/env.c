@@ -26,8 +26,8 @@ struct en_env {
     MDB_dbi dbi;
     unsigned char *alive; /* a page that the kernel clears in forked children */
     size_t page_bytes;
-    pthread_mutex_t write_lock; /* before any reader's lock */
-    bool nosync;                /* needs write_lock; so does writes */
+    struct en_gate *gate; /* before any reader's lock */
+    bool nosync;          /* needs gate; so does writes */
     unsigned writes;
     atomic_bool broken; /* the map could not be restored */
     struct en_reader readers[SLOTS];
@@ -85,9 +85,13 @@ static int open_mdb(struct en_env *env, size_t map_bytes)
     if (rc == 0)
         rc = mdb_env_open(env->mdb, env->folder, MDB_NOTLS, 0600);
     if (rc == 0)
-        rc = mdb_reader_check(env->mdb, &dead);
+        rc = en_gate_lock(env->gate);
+    if (rc != 0)
+        return rc;
+    rc = mdb_reader_check(env->mdb, &dead);
     if (rc == 0)
         rc = open_dbi(env);
+    en_gate_unlock(env->gate);
     return rc;
 }
 
@@ -104,7 +108,7 @@ int en_env_open(struct en_env **out, const struct en_env_options *options, struc
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory for the store");
     memset(env, 0, size);
     memcpy(env->folder, options->folder, folder_size);
-    (void)pthread_mutex_init(&env->write_lock, NULL);
+    env->gate = options->gate;
     for (size_t i = 0; i < SLOTS; i++)
         (void)pthread_mutex_init(&env->readers[i].lock, NULL);
 
@@ -151,7 +155,7 @@ MDB_dbi en_env_dbi(const struct en_env *env)
 
 /* --- the map ---------------------------------------------------------------------------------- */
 
-/* Sets the map's size; 0 takes what another process has set. With write_lock held. No transaction
+/* Sets the map's size; 0 takes what another process has set. With the gate held. No transaction
  * of this process may be open: their readers are kept out meanwhile. */
 static int remap(struct en_env *env, size_t bytes)
 {
@@ -191,11 +195,12 @@ static int grow(struct en_env *env)
 
 static int adopt_map(struct en_env *env)
 {
-    int rc;
+    int rc = en_gate_lock(env->gate);
 
-    (void)pthread_mutex_lock(&env->write_lock);
+    if (rc != 0)
+        return rc;
     rc = remap(env, 0);
-    (void)pthread_mutex_unlock(&env->write_lock);
+    en_gate_unlock(env->gate);
     return rc;
 }
 
@@ -216,37 +221,50 @@ static struct en_reader *lock_reader(struct en_env *env)
     return &env->readers[home];
 }
 
-static int start_reader(struct en_env *env, struct en_reader *reader)
+/* Takes a place in LMDB's table of readers. No reader's lock may be held. */
+static int make_reader(struct en_env *env, struct en_reader *reader)
 {
     int dead;
-    int rc;
+    int rc = en_gate_lock(env->gate);
 
-    if (reader->txn != NULL)
-        return mdb_txn_renew(reader->txn);
-    rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &reader->txn);
-    if (rc == MDB_READERS_FULL && mdb_reader_check(env->mdb, &dead) == 0 && dead > 0)
-        rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &reader->txn);
     if (rc != 0)
-        reader->txn = NULL;
+        return rc;
+    (void)pthread_mutex_lock(&reader->lock);
+    if (reader->txn == NULL) {
+        rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &reader->txn);
+        if (rc == MDB_READERS_FULL && mdb_reader_check(env->mdb, &dead) == 0 && dead > 0)
+            rc = mdb_txn_begin(env->mdb, NULL, MDB_RDONLY, &reader->txn);
+        if (rc == 0)
+            mdb_txn_reset(reader->txn);
+        else
+            reader->txn = NULL;
+    }
+    (void)pthread_mutex_unlock(&reader->lock);
+    if (rc == MDB_MAP_RESIZED)
+        rc = remap(env, 0);
+    en_gate_unlock(env->gate);
     return rc;
 }
 
 int en_env_read_begin(struct en_env *env, struct en_reader **out)
 {
     struct en_reader *reader;
+    bool made;
     int rc;
 
     for (;;) {
         if (!en_env_is_usable(env))
             return ENOKI_ECLOSED;
         reader = lock_reader(env);
-        rc = start_reader(env, reader);
-        if (rc == 0)
+        made = reader->txn != NULL;
+        rc = made ? mdb_txn_renew(reader->txn) : 0;
+        if (made && rc == 0)
             break;
         (void)pthread_mutex_unlock(&reader->lock);
-        if (rc != MDB_MAP_RESIZED)
-            return rc;
-        rc = adopt_map(env);
+        if (!made)
+            rc = make_reader(env, reader);
+        else if (rc == MDB_MAP_RESIZED)
+            rc = adopt_map(env);
         if (rc != 0)
             return rc;
     }
@@ -299,11 +317,13 @@ static int write_locked(struct en_env *env, en_env_write_fn fn, void *context)
 
 int en_env_write(struct en_env *env, bool durable, en_env_write_fn fn, void *context)
 {
-    int rc = 0;
+    int rc;
 
     if (!en_env_is_usable(env))
         return ENOKI_ECLOSED;
-    (void)pthread_mutex_lock(&env->write_lock);
+    rc = en_gate_lock(env->gate);
+    if (rc != 0)
+        return rc;
     if (!en_env_is_usable(env))
         rc = ENOKI_ECLOSED;
     if (rc == 0 && env->nosync == durable) {
@@ -313,7 +333,7 @@ int en_env_write(struct en_env *env, bool durable, en_env_write_fn fn, void *con
     }
     if (rc == 0)
         rc = write_locked(env, fn, context);
-    (void)pthread_mutex_unlock(&env->write_lock);
+    en_gate_unlock(env->gate);
     return rc;
 }
 

@@ -10,6 +10,8 @@
 #ifndef EN_ENV_H
 #define EN_ENV_H
 
+#include "state/store/gate.h"
+
 #include <enoki/error.h>
 
 #include <lmdb.h>
@@ -22,8 +24,10 @@ struct en_env;
 struct en_reader;
 
 struct en_env_options {
-    const char *folder; /* exists */
-    size_t map_bytes;   /* to begin with; it doubles when full. 0: a default */
+    const char *folder;   /* exists */
+    struct en_gate *gate; /* shared by all users of the folder; borrowed until close. Whatever takes
+                             one of LMDB's own locks holds it, so nobody ever waits for those */
+    size_t map_bytes;     /* to begin with; it doubles when full. 0: a default */
 };
 
 ENOKI_MUST_CHECK int en_env_open(struct en_env **out, const struct en_env_options *options,

@@ -164,15 +164,6 @@ int en_folder_reserve(const struct en_folder *folder, const char *file, size_t b
     return number == 0 ? 0 : system_error(err, folder->path, number);
 }
 
-void en_folder_remove(const struct en_folder *folder, const char *file)
-{
-    char path[PATH_MAX];
-    int len = snprintf(path, sizeof(path), "%s/%s", folder->path, file);
-
-    if (len > 0 && (size_t)len < sizeof(path))
-        (void)unlink(path);
-}
-
 /* --- the boot --------------------------------------------------------------------------------- */
 
 /* Up to the first line break; the length, or -1 and errno. */
@@ -257,6 +248,10 @@ int en_folder_mark_boot(const struct en_folder *folder, struct enoki_error *err)
 
 void en_folder_clear_boot(const struct en_folder *folder)
 {
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof(path), "%s/boot", folder->path);
+
     /* If it stays, the next boot verifies without need. */
-    en_folder_remove(folder, "boot");
+    if (len > 0 && (size_t)len < sizeof(path))
+        (void)unlink(path);
 }

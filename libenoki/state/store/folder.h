@@ -4,7 +4,7 @@
  *   users    empty; locks on it say who opens and who has it open (they end with their process)
  *   boot     there while commits may be on no disk yet: the boot id they were made in
  *   data.mdb, lock.mdb   LMDB's
- *   queue    group commit, see queue.h
+ *   queue    who writes, and group commit, see board.h
  *
  * Threads  one thread at a time.    Fork  after.
  */
@@ -45,9 +45,6 @@ bool en_folder_is_last(struct en_folder *folder);
  * disk would kill the process. */
 ENOKI_MUST_CHECK int en_folder_reserve(const struct en_folder *folder, const char *file,
                                        size_t bytes, struct enoki_error *err);
-
-/* Removes a file, if it is there. */
-void en_folder_remove(const struct en_folder *folder, const char *file);
 
 /* What the file boot says. */
 enum en_folder_boot {

@@ -23,29 +23,22 @@ struct batch {
     bool open;      /* slots posted meanwhile may come along */
 };
 
-int en_queue_open(struct en_queue **out, const struct en_folder *folder, struct en_env *env,
-                  enum enoki_keygroup_kind kind, struct enoki_error *err)
+int en_queue_new(struct en_queue **out, struct en_board *board, struct en_env *env,
+                 enum enoki_keygroup_kind kind)
 {
     struct en_queue *queue = calloc(1, sizeof(*queue));
-    int rc;
 
     if (queue == NULL)
-        return enoki_error_set(err, ENOKI_ENOMEM, "out of memory for the write queue");
+        return ENOKI_ENOMEM;
     queue->env = env;
+    queue->board = board;
     queue->kind = kind;
-    rc = en_board_open(&queue->board, folder, err);
-    if (rc != 0) {
-        free(queue);
-        return rc;
-    }
     *out = queue;
     return 0;
 }
 
-void en_queue_close(struct en_queue *queue)
+void en_queue_free(struct en_queue *queue)
 {
-    if (queue != NULL)
-        en_board_close(queue->board);
     free(queue);
 }
 

@@ -14,13 +14,11 @@
 
 struct en_queue;
 
-/* Opens the folder's board; env is borrowed until close. With the folder locked. Errors as
- * en_board_open(). */
-ENOKI_MUST_CHECK int en_queue_open(struct en_queue **out, const struct en_folder *folder,
-                                   struct en_env *env, enum enoki_keygroup_kind kind,
-                                   struct enoki_error *err);
+/* board and env are borrowed until it is freed. ENOKI_ENOMEM */
+ENOKI_MUST_CHECK int en_queue_new(struct en_queue **out, struct en_board *board, struct en_env *env,
+                                  enum enoki_keygroup_kind kind);
 /* NULL is allowed. */
-void en_queue_close(struct en_queue *queue);
+void en_queue_free(struct en_queue *queue);
 
 /* Runs one operation durably; its own status, or the transaction's, see env.h. */
 ENOKI_MUST_CHECK int en_queue_run(struct en_queue *queue, const struct en_op *op,

@@ -19,7 +19,8 @@ struct en_shared {
     pid_t pid;
     enum enoki_keygroup_kind kind;
     struct en_env *env;
-    struct en_queue *queue; /* once a durable handle was opened */
+    struct en_board *board;
+    struct en_queue *queue;
     struct en_folder folder;
 };
 
@@ -60,6 +61,8 @@ static int mark(struct en_shared *shared, struct enoki_error *err)
     enum en_folder_boot boot = EN_BOOT_CLEAN;
     int rc;
 
+    if (shared->marked)
+        return 0;
     rc = en_folder_boot(&shared->folder, &boot, err);
     if (rc == 0 && boot != EN_BOOT_CURRENT)
         rc = en_folder_mark_boot(&shared->folder, err);
@@ -67,33 +70,37 @@ static int mark(struct en_shared *shared, struct enoki_error *err)
     return rc;
 }
 
-/* What handles of this durability need. With the folder locked. */
-static int prepare(struct en_shared *shared, bool durable, struct enoki_error *err)
-{
-    if (durable)
-        return en_queue_open(&shared->queue, &shared->folder, shared->env, shared->kind, err);
-    /* The queue's file is of former users; who needs one makes a fresh one. */
-    if (shared->folder.first)
-        en_folder_remove(&shared->folder, EN_BOARD_FILE);
-    return mark(shared, err);
-}
-
 /* With the folder locked. */
 static int open_locked(struct en_shared *shared, const struct en_shared_options *options,
                        struct enoki_error *err)
 {
-    const struct en_env_options env = {shared->folder.path, options->map_bytes};
+    struct en_env_options env = {shared->folder.path, NULL, options->map_bytes};
     int rc = check_boot(&shared->folder, err);
 
     if (rc == 0 && shared->folder.first)
         rc = en_folder_reserve(&shared->folder, "lock.mdb", LOCK_FILE_BYTES, err);
     if (rc == 0)
-        rc = en_env_open(&shared->env, &env, err);
+        rc = en_board_open(&shared->board, &shared->folder, err);
+    if (rc != 0)
+        return rc;
+    env.gate = en_board_gate(shared->board);
+    rc = en_env_open(&shared->env, &env, err);
     if (rc == 0)
         rc = en_meta_open(shared->env, options->kind, options->must_exist, &shared->kind, err);
-    if (rc == 0)
-        rc = prepare(shared, options->durable, err);
-    return rc;
+    if (rc == 0 && !options->durable)
+        rc = mark(shared, err);
+    if (rc != 0)
+        return rc;
+    rc = en_queue_new(&shared->queue, shared->board, shared->env, shared->kind);
+    return rc == 0 ? 0 : enoki_error_set(err, rc, "out of memory for the write queue");
+}
+
+static void close_parts(struct en_shared *shared)
+{
+    en_queue_free(shared->queue);
+    en_env_close(shared->env);
+    en_board_close(shared->board);
+    en_folder_fini(&shared->folder);
 }
 
 /* Takes the folder over, also on failure. */
@@ -115,9 +122,7 @@ static int open_new(struct en_shared **out, struct en_folder *folder,
     if (rc == 0)
         rc = en_folder_settle(&shared->folder, err);
     if (rc != 0) {
-        en_queue_close(shared->queue);
-        en_env_close(shared->env);
-        en_folder_fini(&shared->folder);
+        close_parts(shared);
         free(shared);
         return rc;
     }
@@ -125,24 +130,6 @@ static int open_new(struct en_shared **out, struct en_folder *folder,
     list.first = shared;
     *out = shared;
     return 0;
-}
-
-/* For another handle on a store that is open already. */
-static int prepare_more(struct en_shared *shared, bool durable, struct enoki_error *err)
-{
-    int settled;
-    int rc;
-
-    if (durable ? shared->queue != NULL : shared->marked)
-        return 0;
-    rc = en_folder_lock(&shared->folder, err);
-    if (rc != 0)
-        return rc;
-    if (shared->queue != NULL)
-        shared->folder.first = false; /* the queue is ours */
-    rc = prepare(shared, durable, err);
-    settled = en_folder_settle(&shared->folder, rc == 0 ? err : NULL);
-    return rc != 0 ? rc : settled;
 }
 
 int en_shared_acquire(struct en_shared **out, const struct en_shared_options *options,
@@ -160,7 +147,7 @@ int en_shared_acquire(struct en_shared **out, const struct en_shared_options *op
         rc = open_new(&shared, &folder, options, err);
     } else {
         en_folder_fini(&folder);
-        rc = prepare_more(shared, options->durable, err);
+        rc = options->durable ? 0 : mark(shared, err);
     }
     if (rc == 0) {
         shared->handles++;
@@ -187,9 +174,7 @@ void en_shared_release(struct en_shared *shared)
         if (shared->marked && shared->pid == getpid() && en_folder_is_last(&shared->folder) &&
             en_env_sync(shared->env) == 0)
             en_folder_clear_boot(&shared->folder);
-        en_queue_close(shared->queue);
-        en_env_close(shared->env);
-        en_folder_fini(&shared->folder);
+        close_parts(shared);
         free(shared);
     }
     (void)pthread_mutex_unlock(&list.lock);
