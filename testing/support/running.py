@@ -56,9 +56,14 @@ class Server:
             raise Failed(f"exit status {status} after SIGTERM; it wrote:\n" + self.text)
 
     def close(self):
+        # In peace where that is quick (coverage is written at a process's end), else by force.
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(3)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
         # What it has started and left behind, if anything, still holds the pipe: do not wait long.
         self._reader.join(1)
         if not self._reader.is_alive():
