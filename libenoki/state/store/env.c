@@ -12,13 +12,16 @@
 
 #define MAP_DEFAULT_BYTES ((size_t)64 << 20)
 #define SLOTS 64u
+/* Two cache lines, so that what one thread uses is never in the line that another one uses. */
+#define READER_BYTES 128u
 /* A process that died while it read keeps old pages from being reused until somebody looks. */
 #define WRITES_PER_READER_CHECK 1024u
 
 /* One cached read transaction, reset between uses. */
 struct en_reader {
-    _Alignas(64) pthread_mutex_t lock;
+    pthread_mutex_t lock;
     MDB_txn *txn; /* NULL: not made yet. Needs lock; so does its use */
+    char apart[READER_BYTES - sizeof(pthread_mutex_t) - sizeof(MDB_txn *)];
 };
 
 struct en_env {
@@ -99,14 +102,11 @@ int en_env_open(struct en_env **out, const struct en_env_options *options, struc
 {
     size_t folder_size = strlen(options->folder) + 1;
     struct en_env *env = NULL;
-    size_t size = sizeof(*env) + folder_size;
     int rc;
 
-    /* calloc gives no cache-line alignment; aligned_alloc needs a multiple of it. */
-    env = aligned_alloc(_Alignof(struct en_env), (size + 63) / 64 * 64);
+    env = calloc(1, sizeof(*env) + folder_size);
     if (env == NULL)
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory for the store");
-    memset(env, 0, size);
     memcpy(env->folder, options->folder, folder_size);
     env->gate = options->gate;
     for (size_t i = 0; i < SLOTS; i++)
