@@ -24,6 +24,12 @@ void en_server_adopt_connection(struct enoki_server *server, struct enoki_connec
     en_reader_start(server, connection);
 }
 
+void enoki_server_return_connection(struct enoki_server *server,
+                                    struct enoki_connection *connection)
+{
+    en_server_adopt_connection(server, connection);
+}
+
 int en_server_submit_async(struct enoki_server *server, const struct en_request *request,
                            struct en_text subpath)
 {

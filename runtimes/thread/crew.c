@@ -1,5 +1,6 @@
 #include "crew.h"
 
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +83,13 @@ void crew_end_thread(struct member *member)
     member->state = MEMBER_ENDED;
     (void)pthread_cond_broadcast(&crew->changed);
     crew_signal(crew->wake_fd);
+}
+
+void crew_arm_queue(struct crew *crew)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = crew_queue_tag(crew)};
+
+    (void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_MOD, crew->queue_fd, &event);
 }
 
 void crew_signal(int fd)

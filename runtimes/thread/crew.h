@@ -4,9 +4,13 @@
  * All threads share one epoll set; each connection is in it with EPOLLONESHOT, so that the thread
  * that gets its event owns it until it arms it again: it reads, runs the calls, writes, and nothing
  * is handed over. As many threads as there are slots of the gate wait for events; a monitor lets
- * others in when those are blocked (monitor.c). Threads are made when they are needed.
+ * others in when those are blocked (monitor.c). Threads are made when they are needed. When there
+ * may be no more of them and all are taken for a while, the server reads the connections that wait
+ * (deadline.c), so that async calls are accepted and too many refused; calls that it reads wait in
+ * the queue.
  *
- *   dispatcher.c  start, stop, deadlines: the loop thread
+ *   dispatcher.c  start, stop, what comes in: the loop thread
+ *   deadline.c    what takes too long: the loop thread
  *   crew.c        making and ending of threads
  *   member.c      what a thread does
  *   monitor.c     work that waits while nobody waits for work
@@ -42,6 +46,7 @@ struct member {
     enum member_state state;
     struct enoki_worker *worker; /* NULL before it is open and after it is freed */
     bool is_counted;             /* among crew->threads */
+    bool is_checked;             /* the loop thread looks at its worker: it stays */
     bool is_given_up;
     bool in_invocation;
 };
@@ -72,6 +77,7 @@ struct crew {
     uint32_t threads;   /* live and not given up */
     uint32_t abandoned; /* given up and live */
     bool is_retired;
+    bool is_saturated; /* no thread could be made, none has taken an event for a while */
     bool is_ticking;
     bool is_stopping;
     uint64_t retry_at_ns; /* no thread is made before: the last one could not be */
@@ -102,8 +108,15 @@ void crew_end_thread(struct member *member);
 void crew_join_ended(struct crew *crew);
 /* Wakes the monitor if it sleeps and nobody waits for work. Any thread. */
 void crew_check_watch(struct crew *crew);
+/* Has somebody take the next queued invocation. Any thread. */
+void crew_arm_queue(struct crew *crew);
 /* Adds one to an eventfd of the crew. Any thread. */
 void crew_signal(int fd);
+
+/* deadline.c: the dispatcher's tick. */
+uint64_t crew_tick(void *crew, uint64_t now_ms);
+/* With the mutex held: the loop thread does not look at the member's worker any more. */
+void crew_wait_checked(struct member *member);
 
 /* member.c, monitor.c: for pthread_create. */
 void *member_main(void *member);

@@ -215,61 +215,6 @@ static int take_connection(void *self, struct enoki_connection *connection)
     return 0;
 }
 
-/* With the mutex held. Gives up the member's call if it is late; else when it will be. */
-static uint64_t check_deadline(struct member *member, uint64_t now_ms)
-{
-    struct crew *crew = member->crew;
-
-    if (member->worker == NULL || member->is_given_up)
-        return UINT64_MAX;
-    if (!enoki_worker_expire(member->worker, now_ms))
-        return enoki_worker_deadline_ms(member->worker);
-    member->is_given_up = true;
-    crew->abandoned++;
-    crew_discount(member);
-    gate_leave(&crew->gate, &member->gate);
-    crew_signal(crew->wake_fd);
-    return UINT64_MAX;
-}
-
-static void retire_if_worn(struct crew *crew)
-{
-    if (crew->is_retired || crew->abandoned < crew->limits->max_abandoned)
-        return;
-    crew->is_retired = true;
-    enoki_runtime_log(crew->runtime, ENOKI_LOG_WARN,
-                      "%u threads were given up and still run: this process is replaced",
-                      (unsigned)crew->abandoned);
-    enoki_server_retire(crew->server);
-}
-
-/*
- * A call that starts after this look is late one timeout from now at the earliest, so that to look
- * again then, or at the earliest deadline of now, is exact: one wake-up per timeout under load,
- * none without connections, and nothing per call.
- */
-static uint64_t tick(void *self, uint64_t now_ms)
-{
-    struct crew *crew = self;
-    uint64_t next = now_ms + crew->limits->call_timeout_ms;
-
-    (void)pthread_mutex_lock(&crew->gate.mutex);
-    for (size_t i = 0; i < crew->member_count; i++) {
-        uint64_t deadline = check_deadline(&crew->members[i], now_ms);
-
-        if (deadline < next)
-            next = deadline > now_ms ? deadline : now_ms + 1;
-    }
-    retire_if_worn(crew);
-    if (next == now_ms + crew->limits->call_timeout_ms && crew->queue.count == 0 &&
-        atomic_load(&crew->connections) == 0) {
-        next = UINT64_MAX;
-        crew->is_ticking = false;
-    }
-    (void)pthread_mutex_unlock(&crew->gate.mutex);
-    return next;
-}
-
 static int is_idle(void *self)
 {
     struct crew *crew = self;
@@ -353,7 +298,7 @@ const struct enoki_dispatcher thread_dispatcher = {
     .start = start,
     .submit = submit,
     .take_connection = take_connection,
-    .tick = tick,
+    .tick = crew_tick,
     .is_idle = is_idle,
     .stop = stop,
 };

@@ -142,13 +142,6 @@ static bool serve(struct member *member, struct enoki_connection *connection)
     }
 }
 
-static void arm_queue(struct crew *crew)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = crew_queue_tag(crew)};
-
-    (void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_MOD, crew->queue_fd, &event);
-}
-
 static bool run_queued(struct member *member)
 {
     struct crew *crew = member->crew;
@@ -164,13 +157,14 @@ static bool run_queued(struct member *member)
     member->in_invocation = invocation != NULL;
     unlock(crew);
     /* Before the call: somebody else may take the next one. */
-    arm_queue(crew);
+    crew_arm_queue(crew);
     if (invocation == NULL)
         return true;
 
     enoki_invocation_run(invocation, member->worker);
 
     lock(crew);
+    crew_wait_checked(member);
     member->in_invocation = false;
     is_ours = !member->is_given_up;
     unlock(crew);
@@ -228,6 +222,7 @@ void *member_main(void *context)
     }
 
     lock(crew);
+    crew_wait_checked(member);
     worker = member->worker;
     member->worker = NULL;
     /* Closing the function's instance may take its time: not as somebody who waits for work. */

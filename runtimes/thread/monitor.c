@@ -17,6 +17,8 @@
 #define NS_PER_SECOND 1000000000u
 /* After so long a sleep what was learnt about the load is old. */
 #define MEMORY_NS 10000000u
+/* Work waits and nobody has taken any for so long: all threads are taken for good. */
+#define SATURATED_NS 10000000u
 /* Somebody waited for work at so many looks: it may sleep. */
 #define QUIET_LOOKS 2
 
@@ -25,6 +27,12 @@ struct look {
     bool is_blocked; /* somebody with a slot was blocked */
     bool is_empty;   /* there is no thread */
     uint64_t retry_at_ns;
+};
+
+/* How often threads have begun to work. */
+struct pulse {
+    unsigned turns;
+    uint64_t since_ns;
 };
 
 static bool work_waits(const struct crew *crew)
@@ -61,7 +69,24 @@ static bool check_holder(struct crew *crew, struct gate_member *holder, bool is_
     return true;
 }
 
-static struct look inspect(struct crew *crew, uint64_t now_ns)
+/* With the mutex held. Work waits, nobody waits for it, and no more threads may be made: has that
+ * been so for long? */
+static void check_saturation(struct crew *crew, struct pulse *pulse, uint64_t now_ns)
+{
+    unsigned turns = 0;
+
+    for (size_t i = 0; i < crew->member_count; i++)
+        turns += atomic_load_explicit(&crew->members[i].gate.turn, memory_order_relaxed);
+    if (turns != pulse->turns) {
+        *pulse = (struct pulse){turns, now_ns};
+    } else if (now_ns - pulse->since_ns >= SATURATED_NS) {
+        pulse->since_ns = now_ns;
+        crew->is_saturated = true;
+        enoki_server_schedule(crew->server, 0);
+    }
+}
+
+static struct look inspect(struct crew *crew, struct pulse *pulse, uint64_t now_ns)
 {
     struct look look = {0};
     bool is_needed;
@@ -82,6 +107,10 @@ static struct look inspect(struct crew *crew, uint64_t now_ns)
                           (unsigned)crew->threads);
     }
     look.is_watched = gate_is_watched(&crew->gate);
+    if (is_needed && !look.is_watched && crew->threads > 0)
+        check_saturation(crew, pulse, now_ns);
+    else
+        pulse->since_ns = now_ns;
     look.is_empty = crew->threads == 0;
     look.retry_at_ns = crew->retry_at_ns;
     (void)pthread_mutex_unlock(&crew->gate.mutex);
@@ -125,13 +154,14 @@ void *monitor_main(void *context)
 {
     struct crew *crew = context;
     uint64_t interval = TICK_MIN_NS;
+    struct pulse pulse = {0, 0};
     int quiet = 0;
 
     (void)prctl(PR_SET_NAME, "monitor");
     (void)prctl(PR_SET_TIMERSLACK, 1000ul);
     while (!is_stopping(crew)) {
         uint64_t now = crew_now_ns();
-        struct look look = inspect(crew, now);
+        struct look look = inspect(crew, &pulse, now);
 
         quiet = look.is_watched ? quiet + 1 : 0;
         if (look.is_blocked)

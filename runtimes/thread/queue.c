@@ -41,6 +41,11 @@ struct enoki_invocation *queue_pop(struct queue *queue)
     return invocation;
 }
 
+const struct enoki_invocation *queue_first(const struct queue *queue)
+{
+    return queue->count == 0 ? NULL : queue->items[queue->first];
+}
+
 void queue_fini(struct queue *queue)
 {
     free(queue->items);

@@ -23,6 +23,8 @@ struct queue {
 bool queue_push(struct queue *queue, struct enoki_invocation *invocation);
 /* NULL if it is empty. */
 struct enoki_invocation *queue_pop(struct queue *queue);
+/* The one that comes out next; NULL if it is empty. */
+const struct enoki_invocation *queue_first(const struct queue *queue);
 void queue_fini(struct queue *queue);
 
 #endif

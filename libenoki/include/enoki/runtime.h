@@ -114,6 +114,13 @@ ENOKI_API int enoki_server_is_draining(const struct enoki_server *server);
 /* Has tick called at now_ms (monotonic) or as soon as possible after it. Any thread. */
 ENOKI_API void enoki_server_schedule(struct enoki_server *server, uint64_t now_ms);
 
+/* Gives back a connection that take_connection took and nobody serves or waits on: the server reads
+ * it, submits its calls, and offers it again when it is between requests. For a dispatcher whose
+ * workers are all taken: async calls are accepted, and too many calls refused, all the same. Consumes
+ * the connection. Loop thread, not from within submit. */
+ENOKI_API void enoki_server_return_connection(struct enoki_server *server,
+                                              struct enoki_connection *connection);
+
 /* Stops this process in an orderly way and has the parent replace it at once: for a process that
  * cannot be used any longer. Supervised dispatchers only. Any thread. */
 ENOKI_API void enoki_server_retire(struct enoki_server *server);
