@@ -19,10 +19,8 @@ struct en_reader {
 
 static void go_on(struct en_reader *reader, enum en_want want);
 
-/* Leaves the connection to others. */
 static void end_reader(struct en_reader *reader)
 {
-    reader->connection->reader = NULL;
     en_watch_free(reader->watch);
     free(reader);
 }
@@ -129,29 +127,39 @@ static bool handle(struct en_reader *reader, enum en_want *want)
     }
 }
 
+/* For the sweep and the drain: what the connection waits for. */
+static void publish(struct enoki_connection *connection, bool write)
+{
+    atomic_store(&connection->waits_write, write);
+    atomic_store(&connection->is_idle, en_connection_is_idle(connection->http));
+    atomic_store(&connection->deadline_ms, en_connection_deadline(connection->http));
+}
+
 /* True if the dispatcher took the connection. */
 static bool offer(struct en_reader *reader)
 {
     struct enoki_server *server = reader->server;
+    struct enoki_connection *connection = reader->connection;
 
-    if (server->dispatcher->take_connection == NULL ||
-        !en_connection_is_idle(reader->connection->http) || atomic_load(&server->draining))
+    if (server->dispatcher->take_connection == NULL || !en_connection_is_idle(connection->http) ||
+        atomic_load(&server->draining))
         return false;
-    /* Whoever takes it may change the number of its socket. */
+    /* Whoever takes it may change the number of its socket, and end it before this thread goes on.
+     */
     en_watch_pause(reader->watch);
-    if (server->dispatcher->take_connection(server->self, reader->connection) != 0)
+    publish(connection, false);
+    connection->reader = NULL;
+    if (server->dispatcher->take_connection(server->self, connection) != 0) {
+        connection->reader = reader;
         return false;
+    }
     end_reader(reader);
     return true;
 }
 
 static void wait_for(struct en_reader *reader, bool write)
 {
-    struct enoki_connection *connection = reader->connection;
-
-    atomic_store(&connection->waits_write, write);
-    atomic_store(&connection->is_idle, en_connection_is_idle(connection->http));
-    atomic_store(&connection->deadline_ms, en_connection_deadline(connection->http));
+    publish(reader->connection, write);
     if (en_watch_set(reader->watch, !write, write) != 0)
         drop(reader);
 }

@@ -6,6 +6,7 @@
 #include "invoke/server.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,9 @@ struct enoki_worker {
      * answers: the thread that comes back from the call (NO_CALL) or the loop thread (GIVEN_UP). */
     _Atomic uint64_t until_ms;
     _Atomic uint64_t since_ns;
-    /* What the call came with, one of the two; the loop thread's after it gave the call up. */
+    pthread_mutex_t
+        giving_up; /* held by the loop thread from that exchange until it has answered */
+    /* What the call came with, one of the two; the loop thread's while it gives the call up. */
     struct enoki_connection *connection;
     struct enoki_invocation *invocation;
 };
@@ -59,6 +62,7 @@ int enoki_worker_open(struct enoki_worker **out, struct enoki_server *server, ui
     worker->options.worker = worker->name;
     atomic_init(&worker->until_ms, NO_CALL);
     atomic_init(&worker->since_ns, 0);
+    (void)pthread_mutex_init(&worker->giving_up, NULL);
     en_reply_init(&worker->reply, worker->limits->max_reply_bytes);
     rc = en_instance_open(&worker->instance, &worker->options, err);
     if (rc != 0) {
@@ -75,6 +79,7 @@ void enoki_worker_free(struct enoki_worker *worker)
         return;
     en_instance_free(worker->instance);
     en_reply_fini(&worker->reply);
+    (void)pthread_mutex_destroy(&worker->giving_up);
     free(worker);
 }
 
@@ -112,8 +117,13 @@ static bool run(struct enoki_worker *worker, const struct en_request *request,
         worker->calls++;
         en_instance_run(worker->instance, request, info, &worker->reply);
     }
-    return atomic_compare_exchange_strong_explicit(&worker->until_ms, &until, NO_CALL,
-                                                   memory_order_acq_rel, memory_order_acquire);
+    if (atomic_compare_exchange_strong_explicit(&worker->until_ms, &until, NO_CALL,
+                                                memory_order_acq_rel, memory_order_acquire))
+        return true;
+    /* What the call came with is this thread's to free, once the loop thread is done with it. */
+    (void)pthread_mutex_lock(&worker->giving_up);
+    (void)pthread_mutex_unlock(&worker->giving_up);
+    return false;
 }
 
 /* Answers the request that is here. False: its call was given up, http is of no use any more. */
@@ -254,26 +264,9 @@ static void answer_504(struct enoki_connection *client)
     (void)shutdown(fd, SHUT_WR);
 }
 
-int enoki_worker_expire(struct enoki_worker *worker, uint64_t now_ms)
+/* Consumes shell. */
+static void answer_late(struct enoki_worker *worker, struct enoki_invocation *shell)
 {
-    uint64_t until = atomic_load_explicit(&worker->until_ms, memory_order_acquire);
-    struct enoki_invocation *shell;
-
-    if (until == NO_CALL || until == GIVEN_UP || until > now_ms)
-        return 0;
-    /* The function may go on reading the request of an invocation: that stays with its thread, and
-     * a copy without it is finished. Without memory for it the next tick tries again. */
-    shell = malloc(sizeof(*shell));
-    if (shell == NULL)
-        return 0;
-    if (!atomic_compare_exchange_strong_explicit(&worker->until_ms, &until, GIVEN_UP,
-                                                 memory_order_acq_rel, memory_order_relaxed)) {
-        free(shell);
-        return 0;
-    }
-    en_log(worker->options.log, ENOKI_LOG_WARN,
-           "worker %s: a call did not end in %" PRIu64 " ms: answered 504, its thread is given up",
-           worker->name, worker->limits->call_timeout_ms);
     if (worker->connection != NULL) {
         free(shell);
         answer_504(worker->connection);
@@ -282,7 +275,35 @@ int enoki_worker_expire(struct enoki_worker *worker, uint64_t now_ms)
         *shell = *worker->invocation;
         en_invocation_fail(shell, 504, "the call took too long\n");
     }
-    return 1;
+}
+
+int enoki_worker_expire(struct enoki_worker *worker, uint64_t now_ms)
+{
+    uint64_t until = atomic_load_explicit(&worker->until_ms, memory_order_acquire);
+    struct enoki_invocation *shell;
+    bool is_ours;
+
+    if (until == NO_CALL || until == GIVEN_UP || until > now_ms)
+        return 0;
+    /* The function may go on reading the request of an invocation: that stays with its thread, and
+     * a copy without it is finished. Without memory for it the next tick tries again. */
+    shell = malloc(sizeof(*shell));
+    if (shell == NULL)
+        return 0;
+    (void)pthread_mutex_lock(&worker->giving_up);
+    is_ours = atomic_compare_exchange_strong_explicit(&worker->until_ms, &until, GIVEN_UP,
+                                                      memory_order_acq_rel, memory_order_relaxed);
+    if (is_ours) {
+        en_log(worker->options.log, ENOKI_LOG_WARN,
+               "worker %s: a call did not end in %" PRIu64
+               " ms: answered 504, its thread is given up",
+               worker->name, worker->limits->call_timeout_ms);
+        answer_late(worker, shell);
+    }
+    (void)pthread_mutex_unlock(&worker->giving_up);
+    if (!is_ours)
+        free(shell);
+    return is_ours;
 }
 
 void enoki_invocation_run(struct enoki_invocation *inv, struct enoki_worker *worker)
