@@ -116,8 +116,8 @@ ENOKI_API void enoki_server_schedule(struct enoki_server *server, uint64_t now_m
 
 /* Gives back a connection that take_connection took and nobody serves or waits on: the server reads
  * it, submits its calls, and offers it again when it is between requests. For a dispatcher whose
- * workers are all taken: async calls are accepted, and too many calls refused, all the same. Consumes
- * the connection. Loop thread, not from within submit. */
+ * workers are all taken: async calls are accepted, and too many calls refused, all the same.
+ * Consumes the connection. Loop thread, not from within submit. */
 ENOKI_API void enoki_server_return_connection(struct enoki_server *server,
                                               struct enoki_connection *connection);
 
