@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@ struct rig {
     atomic_int called;
     sem_t held;
     const char *options[4];
+    bool refuses; /* connections: the server reads them */
 };
 
 static struct rig rig; /* one per test: each is a process */
@@ -70,6 +72,8 @@ static void submit(void *self, struct enoki_invocation *invocation)
 static int take_connection(void *self, struct enoki_connection *connection)
 {
     (void)self;
+    if (rig.refuses)
+        return ENOKI_ELIMIT;
     enoki_connection_set_data(connection, &rig);
     atomic_store(&rig.taken, connection);
     return 0;
@@ -151,13 +155,20 @@ static void end(void)
     ck_assert_int_eq(rig.status, 0);
 }
 
-static int connect_client(struct enoki_connection **connection_out)
+static int connect_to_server(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(rig.port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static int connect_client(struct enoki_connection **connection_out)
+{
+    int fd = connect_to_server();
+
     while ((*connection_out = atomic_exchange(&rig.taken, NULL)) == NULL)
         (void)sched_yield();
     return fd;
@@ -215,6 +226,15 @@ static unsigned count(const char *text, const char *part)
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST(header, length, body)                                                                 \
     "POST /held HTTP/1.1\r\nHost: a\r\n" header "Content-Length: " length "\r\n\r\n" body
+
+static struct enoki_invocation *next_submitted(void)
+{
+    struct enoki_invocation *invocation;
+
+    while ((invocation = atomic_exchange(&rig.submitted, NULL)) == NULL)
+        (void)sched_yield();
+    return invocation;
+}
 
 static void wait_until_busy(void)
 {
@@ -374,6 +394,32 @@ START_TEST(an_invocation_that_does_not_end_is_finished_without_its_thread)
 }
 END_TEST
 
+START_TEST(calls_that_the_server_reads_are_answered_by_whoever_runs_them_late_ones_with_504)
+{
+    pthread_t thread;
+    char *heard;
+    int fd;
+
+    rig.refuses = true;
+    begin(NULL, NULL);
+    fd = connect_to_server();
+    say(fd, POST("", "3", "one"));
+    enoki_invocation_run(next_submitted(), rig.worker);
+    ck_assert_ptr_nonnull(strstr(hear(fd, "one"), "HTTP/1.1 200 OK"));
+
+    say(fd, POST("", "4", "hold"));
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_in_thread, next_submitted()), 0);
+    wait_until_busy();
+    ck_assert_int_eq(enoki_worker_expire(rig.worker, LATE), 1);
+    heard = hear(fd, "too long");
+    ck_assert_ptr_nonnull(strstr(heard, "HTTP/1.1 504"));
+    ck_assert_int_eq(sem_post(&rig.held), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    (void)close(fd);
+    end();
+}
+END_TEST
+
 START_TEST(a_worker_is_opened_anew_after_its_number_of_calls)
 {
     struct enoki_connection *connection;
@@ -459,6 +505,7 @@ int main(void)
         a_full_queue_asks_to_come_back,
         a_call_that_does_not_end_is_answered_504_without_its_thread,
         an_invocation_that_does_not_end_is_finished_without_its_thread,
+        calls_that_the_server_reads_are_answered_by_whoever_runs_them_late_ones_with_504,
         a_worker_is_opened_anew_after_its_number_of_calls,
         a_request_that_does_not_get_ready_in_time_is_408,
         draining_ends_idle_connections_and_busy_ones_after_their_answer,
