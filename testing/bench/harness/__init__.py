@@ -1,0 +1,1 @@
+"""The parts of testing/bench/run: servers, loads, figures, and one module per subject."""
