@@ -82,6 +82,7 @@ class Lab:
     def close(self):
         for server in self.servers:
             server.close()
+            print(server.text)  # shown with a test that failed
 
 
 @pytest.fixture
