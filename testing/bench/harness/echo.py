@@ -69,8 +69,8 @@ def compare(bench, wanted, results, connections):
     for (ours, theirs), aims in wanted.items():
         mine, other = results[ours], results[theirs]
         per_core = spread(ratios(column(other, "cpu_us"), column(mine, "cpu_us")), "x")
-        note = (f"{median(column(mine, 'rps')):7.0f}/s  {median(column(mine, 'cpu_us')):6.2f} us CPU"
-                f"  by CPU {per_core}")
+        note = (f"{median(column(mine, 'rps')):7.0f}/s  {median(column(mine, 'cpu_us')):6.2f} us "
+                f"CPU  by CPU {per_core}")
         bench.report.add(f"{ours} / {theirs}, {label}",
                          ratios(column(mine, "rps"), column(other, "rps")), "x",
                          aims.get(connections), note, {"ours": mine, "theirs": other})
@@ -90,7 +90,7 @@ def run(bench):
     cores = bench.cores
     with bench.guard("one core"), contextlib.ExitStack() as stack:
         servers = start_all(bench, stack, 1, cores.server, True)
-        bench.report.start_group("one core: server on one, wrk on another, body of 5 bytes", COLUMNS)
+        bench.report.start_group("one core: server on one, wrk on another, 5 bytes", COLUMNS)
         for count in counts:
             measure(bench, servers, ONE_CORE, hello, "one core", count, cores.client)
         bench.report.start_group("the same with a body of 1 KB (nginx discards it)", COLUMNS)

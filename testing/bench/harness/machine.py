@@ -16,13 +16,24 @@ class Missing(Exception):
     """The bench cannot start; the text says what to do."""
 
 
-def check_programs():
-    """wrk and nginx have to be there; infra/packages.txt says which packages bring them."""
-    wanted = ["wrk", "nginx"]
-    missing = [name for name in wanted if not shutil.which(name, path=os.environ.get(
-        "PATH", "") + ":/usr/sbin")]
+def install_packages():
+    """What infra/packages.txt lists for the build and for the bench; nothing if all is there."""
+    if shutil.which("dpkg-query"):
+        run_or_fail([ROOT / "infra" / "install-packages", "bench"])
+    path = os.environ.get("PATH", "") + ":/usr/sbin"
+    missing = [name for name in ("wrk", "nginx") if not shutil.which(name, path=path)]
     if missing:
-        raise Missing(f"{' and '.join(missing)} missing: run ./infra/install-packages bench")
+        raise Missing(f"{' and '.join(missing)} missing; infra/packages.txt lists what is needed")
+
+
+def cpu_stolen(since=None):
+    """(CPU ticks of all kinds, stolen ones) now; with an earlier pair the share stolen since."""
+    fields = [int(field) for field in
+              pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    now = (sum(fields), fields[7])
+    if since is None:
+        return now
+    return 100 * (now[1] - since[1]) / max(now[0] - since[0], 1)
 
 
 def build(progress):

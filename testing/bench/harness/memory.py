@@ -12,10 +12,10 @@ ROUNDS = 3
 
 
 def weigh(bench, start):
-    """Memory when it is ready, and idle again after a short load over many connections."""
+    """Memory when it is ready, and idle again after calls that had all workers busy at once."""
     with start() as server:
         fresh = server.memory_kb()
-        bench.load.measure(server, connections=40, ms=200)
+        bench.load.measure(server, connections=100, ms=200, body="sleep 5")
         return fresh, server.memory_kb()
 
 
@@ -34,13 +34,14 @@ def run_idle(bench):
     nginx = weigh_in_turn(bench, "nginx", lambda: bench.start_nginx(cores))
     for runtime in RUNTIMES:
         with bench.guard(runtime):
-            mine = weigh_in_turn(bench, runtime, lambda: bench.start_runtime(runtime))
+            mine = weigh_in_turn(bench, runtime,
+                                 lambda: bench.start_runtime(runtime, function="hang"))
             for index, when in enumerate(("fresh", "after a load")):
                 rss, pss, count = mine[-1][index]
+                ours = [entry[index][1] for entry in mine]
+                theirs = [entry[index][1] for entry in nginx]
                 bench.report.add(
-                    f"{runtime}, {when}",
-                    ratios([entry[index][1] for entry in mine], [entry[index][1] for entry in nginx]),
-                    "x", None, f"RSS {rss} kB, PSS {pss} kB, {count} processes; "
+                    f"{runtime}, {when}", ratios(ours, theirs), "x", None, f"RSS {rss} kB, PSS {pss} kB, {count} processes; "
                     f"nginx PSS {nginx[-1][index][1]} kB", {"ours": mine, "nginx": nginx})
 
 
@@ -50,7 +51,8 @@ def run_worker(bench):
         with bench.guard(runtime):
             entries = {count: weigh_in_turn(
                 bench, f"{runtime} with {count} workers",
-                lambda count=count: bench.start_runtime(runtime, workers=count))
+                lambda count=count: bench.start_runtime(runtime, function="hang",
+                                                        workers=count))
                 for count in (few, many)}
             for index, when in enumerate(("fresh", "after a load")):
                 each = [[(more[index][column] - less[index][column]) / (many - few)

@@ -65,8 +65,8 @@ def run_blocking(bench):
 
 
 def run(bench):
-    bench.report.start_group("open loop, 200 calls/s, 10 connections, 8 workers: p99 of quick calls "
-                             "with 5 % of 50 ms, against none")
+    bench.report.start_group("open loop, 200 calls/s, 10 connections, 8 workers: p99 of quick "
+                             "calls with 5 % of 50 ms, against none")
     run_slow(bench)
     bench.report.start_group("closed loop, 10 connections, 8 workers: least / most calls of a "
                              "connection")

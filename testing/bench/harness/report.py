@@ -70,7 +70,8 @@ class Report:
                "target": str(aim) if aim else None, "verdict": verdict or None, "note": note,
                "samples": samples or {}}
         self.rows.append(row)
-        line = f"   {name:44}{spread(values, unit):30}{str(aim) if aim else '-':18}{verdict:13}{note}"
+        goal = str(aim) if aim else "-"
+        line = f"   {name:44}{spread(values, unit):30}{goal:18}{verdict:13}{note}"
         self.out(line.rstrip())
 
     def fail(self, what, why):

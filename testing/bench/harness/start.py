@@ -29,7 +29,8 @@ def run_programs(bench):
     for runtime in RUNTIMES:
         mine = column(results[runtime], "us")
         note = f"{median(mine):.0f} us against {median(base):.0f} us"
-        bench.report.add(f"enoki-{runtime} --version", ratios(mine, base), "x", Aim("<=", 2.5), note)
+        bench.report.add(f"enoki-{runtime} --version", ratios(mine, base), "x", Aim("<=", 2.5),
+                         note)
 
 
 def run_servers(bench):
