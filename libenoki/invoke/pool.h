@@ -102,10 +102,10 @@ struct en_pool_status {
 /* One page that all share. */
 struct en_pool_shared {
     _Atomic uint32_t draining;
-    _Atomic uint32_t ready;      /* workers that can run calls */
-    _Atomic uint32_t busy;       /* workers that run one */
-    _Atomic uint32_t watched;    /* the parent looks by itself: no need for EN_POOL_BUSY */
-    _Atomic uint32_t queue_full; /* asynchronous calls are refused */
+    _Atomic uint32_t ready;   /* workers that can run calls */
+    _Atomic uint32_t busy;    /* workers that run one */
+    _Atomic uint32_t watched; /* the parent looks by itself: no need for EN_POOL_BUSY */
+    _Atomic uint32_t waiting; /* calls in the parent's queue, and asynchronous ones on their way */
 };
 
 /* --- the pool ------------------------------------------------------------------------------- */
@@ -159,6 +159,7 @@ struct en_pool {
     uint32_t unanswered;              /* messages that a worker has not answered; >= sent.count */
     uint32_t calm;                    /* looks in a row that found a free worker */
     bool watching;
+    bool counted;            /* the call that is being submitted is in shared->waiting already */
     uint64_t idle_look_ms;   /* next look for idle connections */
     uint64_t shrink_look_ms; /* next look for idle workers */
     uint64_t fork_at_ms;     /* not before, after failed starts */

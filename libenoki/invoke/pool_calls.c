@@ -27,9 +27,10 @@ static struct enoki_invocation *take_sent(struct en_pool *pool, uint64_t id)
     return NULL;
 }
 
-static void note_queue(struct en_pool *pool)
+static struct enoki_invocation *pop_waiting(struct en_pool *pool)
 {
-    atomic_store(&pool->shared->queue_full, pool->queue.count >= pool->limits->max_queue ? 1 : 0);
+    (void)atomic_fetch_sub(&pool->shared->waiting, 1);
+    return en_invocation_queue_pop(&pool->queue);
 }
 
 static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
@@ -52,7 +53,7 @@ void en_pool_pump(struct en_pool *pool)
     if (pool->queue.count == 0 && pool->sent.count == 0)
         pool->unanswered = 0;
     while (pool->queue.count > 0 && pool->unanswered < pool->alive) {
-        struct enoki_invocation *inv = en_invocation_queue_pop(&pool->queue);
+        struct enoki_invocation *inv = pop_waiting(pool);
 
         if (send_call(pool, inv) != 0) {
             en_invocation_fail(inv, 500, "the call cannot be handed to a worker\n");
@@ -61,13 +62,16 @@ void en_pool_pump(struct en_pool *pool)
         en_invocation_queue_push(&pool->sent, inv);
         pool->unanswered++;
     }
-    note_queue(pool);
 }
 
 void enoki_pool_submit(void *self, struct enoki_invocation *inv)
 {
     struct en_pool *pool = self;
+    bool counted = pool->counted;
 
+    pool->counted = false; /* what this call leads to is not */
+    if (!counted)
+        (void)atomic_fetch_add(&pool->shared->waiting, 1);
     en_invocation_queue_push(&pool->queue, inv);
     en_pool_pump(pool);
     if (pool->present < pool->workers_max)
@@ -116,11 +120,15 @@ void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
     if (rc == 0) {
         subpath.len = call.subpath_len;
         subpath.data = call.request.path.data + (call.request.path.len - subpath.len);
-        rc = en_server_submit_async(pool->server, &call.request, subpath);
+        pool->counted = true;
+        rc = en_server_submit_accepted(pool->server, &call.request, subpath);
+        pool->counted = false;
     }
-    if (rc != 0)
+    if (rc != 0) {
+        (void)atomic_fetch_sub(&pool->shared->waiting, 1);
         en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
                "an accepted asynchronous call is lost: %s", enoki_error_text(rc));
+    }
 }
 
 void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status)
@@ -140,9 +148,7 @@ void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status)
 static uint64_t expire_queue(struct en_pool *pool, uint64_t now_ms)
 {
     while (pool->queue.first != NULL && pool->queue.first->deadline_ms <= now_ms)
-        en_invocation_fail(en_invocation_queue_pop(&pool->queue), 504,
-                           "the call waited too long for a worker\n");
-    note_queue(pool);
+        en_invocation_fail(pop_waiting(pool), 504, "the call waited too long for a worker\n");
     return pool->queue.first == NULL ? UINT64_MAX : pool->queue.first->deadline_ms;
 }
 

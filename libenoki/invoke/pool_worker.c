@@ -160,13 +160,18 @@ static int submit_async(struct work *work, const struct en_request *request, str
     struct en_pool_message message = {.type = EN_POOL_ASYNC};
     struct en_buffer bytes = EN_BUFFER_INIT(work->packet.max);
     struct en_call_record call = {*request, subpath.len};
+    _Atomic uint32_t *waiting = &work->pool->shared->waiting;
     int rc;
 
-    if (atomic_load(&work->pool->shared->queue_full) != 0)
-        return ENOKI_ELIMIT;
-    rc = en_call_encode(&bytes, &call);
+    /* The place in the queue is taken first: what is answered 202 has one. */
+    if (atomic_fetch_add(waiting, 1) >= work->pool->limits->max_queue)
+        rc = ENOKI_ELIMIT;
+    else
+        rc = en_call_encode(&bytes, &call);
     if (rc == 0)
         rc = tell(work, &message, bytes.data, bytes.len);
+    if (rc != 0)
+        (void)atomic_fetch_sub(waiting, 1);
     en_buffer_fini(&bytes);
     return rc;
 }

@@ -51,6 +51,11 @@ ENOKI_MUST_CHECK int en_server_submit_async(struct enoki_server *server,
                                             const struct en_request *request,
                                             struct en_text subpath);
 
+/* The same for a call that was counted and answered 202 already: there is no limit. ENOKI_ENOMEM */
+ENOKI_MUST_CHECK int en_server_submit_accepted(struct enoki_server *server,
+                                               const struct en_request *request,
+                                               struct en_text subpath);
+
 /* Reads the connection itself from now on (a dispatcher gives back one that it took). */
 void en_server_adopt_connection(struct enoki_server *server, struct enoki_connection *connection);
 

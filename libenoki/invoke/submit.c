@@ -30,23 +30,34 @@ void enoki_server_return_connection(struct enoki_server *server,
     en_server_adopt_connection(server, connection);
 }
 
-int en_server_submit_async(struct enoki_server *server, const struct en_request *request,
-                           struct en_text subpath)
+static int submit(struct enoki_server *server, const struct en_request *request,
+                  struct en_text subpath, uint64_t most)
 {
     struct enoki_invocation *inv;
-    int rc;
+    int rc = 0;
 
-    if (atomic_fetch_add(&server->outstanding, 1) >= server->capacity) {
-        atomic_fetch_sub(&server->outstanding, 1);
-        return ENOKI_ELIMIT;
-    }
-    rc = en_invocation_copy(&inv, server, request, subpath, en_clock_ms());
+    if (atomic_fetch_add(&server->outstanding, 1) >= most)
+        rc = ENOKI_ELIMIT;
+    if (rc == 0)
+        rc = en_invocation_copy(&inv, server, request, subpath, en_clock_ms());
     if (rc != 0) {
-        atomic_fetch_sub(&server->outstanding, 1);
+        (void)atomic_fetch_sub(&server->outstanding, 1);
         return rc;
     }
     server->dispatcher->submit(server->self, inv);
     return 0;
+}
+
+int en_server_submit_async(struct enoki_server *server, const struct en_request *request,
+                           struct en_text subpath)
+{
+    return submit(server, request, subpath, server->capacity);
+}
+
+int en_server_submit_accepted(struct enoki_server *server, const struct en_request *request,
+                              struct en_text subpath)
+{
+    return submit(server, request, subpath, UINT64_MAX);
 }
 
 static void finish_here(struct enoki_server *server, struct enoki_invocation *inv,

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from client import call, connect, request, until
-from conftest import processes, thread
+from conftest import thread
 
 LATER = ["X-tinyFaaS-Async: true"]
 
@@ -44,14 +44,12 @@ def test_an_unknown_function_is_404_also_async(lab):
     assert call(server.url, b"x", path="/nosuch", headers=LATER).status == 404
 
 
-@processes
 def test_a_full_queue_refuses_async_calls(lab):
     server = lab.start("hang", "-w", "1", "--max-queue", "3")
     accepted = 0
-    # A burst may overtake the count of a worker process a little, but not for long.
     while (reply := call(server.url, b"sleep 2000", headers=LATER)).status == 202:
         accepted += 1
-        assert accepted < 30
+        assert accepted < 8  # three wait; one or two run or are on their way
     assert reply.status == 503 and int(reply.header("Retry-After")) >= 1
     assert accepted >= 3
 

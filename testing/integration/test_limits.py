@@ -4,7 +4,6 @@ import time
 import pytest
 
 from client import Closed, call, connect, request, together, until
-from conftest import processes
 
 
 def test_body_and_header_limits_can_be_set(lab):
@@ -42,7 +41,6 @@ def test_calls_that_wait_too_long_for_a_worker_are_504_or_503(lab):
     assert call(server.url, b"quick").status == 200
 
 
-@processes  # enoki-thread leaves waiting calls in their sockets
 def test_a_full_queue_is_503_and_says_when_to_come_back(lab):
     server = lab.start("hang", "-w", "1", "--max-queue", "2")
     replies = together(12, lambda _: call(server.url, b"sleep 1000"))
