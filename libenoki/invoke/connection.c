@@ -131,6 +131,16 @@ int en_connection_adopt(struct en_connection *connection, const void *input, siz
     return rc;
 }
 
+bool en_connection_has_continued(const struct en_connection *connection)
+{
+    return connection->continued;
+}
+
+void en_connection_set_continued(struct en_connection *connection, bool continued)
+{
+    connection->continued = continued;
+}
+
 /* --- answers --------------------------------------------------------------------------------- */
 
 static const char *date_line(struct en_connection *c)

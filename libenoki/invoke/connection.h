@@ -59,6 +59,11 @@ ENOKI_MUST_CHECK int en_connection_adopt(struct en_connection *connection, const
                                          size_t input_len, const void *output, size_t output_len,
                                          bool close_after);
 
+/* True if 100 (Continue) was sent for a request that is not yet here as a whole; and to say so of
+ * what was adopted, so that the client is not asked twice. */
+bool en_connection_has_continued(const struct en_connection *connection);
+void en_connection_set_continued(struct en_connection *connection, bool continued);
+
 /* Reads and writes as far as it goes without blocking. After EN_WANT_CALL do not call it until the
  * reply is given. */
 enum en_want en_connection_advance(struct en_connection *connection, uint64_t now_ms);

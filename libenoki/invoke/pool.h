@@ -58,7 +58,7 @@ enum en_pool_type {
     EN_POOL_FAILED, /* worker; the text why it cannot start */
     EN_POOL_REPLY,  /* worker, id; an answer record, or nothing: too late to run it */
     EN_POOL_ASYNC,  /* a call record: answered 202 already, to be queued */
-    EN_POOL_RETURN, /* slot, generation, close_after; input and output of a connection */
+    EN_POOL_RETURN, /* slot, generation, close_after, continued; input and output of a connection */
     EN_POOL_CLOSE,  /* slot, generation */
     EN_POOL_BUSY,   /* all workers are */
 };
@@ -72,7 +72,7 @@ struct en_pool_message {
     uint32_t generation;
     uint64_t input_len;
     uint32_t close_after;
-    uint32_t reserved;
+    uint32_t continued;
 };
 
 /* --- shared memory -------------------------------------------------------------------------- */

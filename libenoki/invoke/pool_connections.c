@@ -125,6 +125,7 @@ void en_pool_on_return(struct en_pool *pool, const struct en_pool_message *messa
     rc = en_connection_adopt(connection->http, body, (size_t)message->input_len,
                              body + message->input_len, len - (size_t)message->input_len,
                              message->close_after != 0);
+    en_connection_set_continued(connection->http, message->continued != 0);
     if (rc != 0)
         end_connection(pool, connection);
     else

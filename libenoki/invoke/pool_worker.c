@@ -262,6 +262,7 @@ static void give_back(struct work *work, uint32_t slot, uint32_t generation, boo
     }
     message.input_len = input_len;
     message.close_after = close_after ? 1 : 0;
+    message.continued = with_bytes && en_connection_has_continued(work->http) ? 1 : 0;
     if (rc != 0 || tell(work, &message, bytes.data, bytes.len) != 0)
         work->over = true;
     en_buffer_fini(&bytes);

@@ -66,6 +66,31 @@ START_TEST(a_half_read_request_can_be_handed_over)
 }
 END_TEST
 
+START_TEST(a_client_that_was_asked_for_its_body_is_not_asked_again_after_a_hand_over)
+{
+    const void *input, *output;
+    size_t input_len, output_len;
+    bool close_after;
+    struct pair other;
+
+    pair_start(&p);
+    pair_start(&other);
+    pair_say(&p, "PUT /b HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+    ck_assert_str_eq(pair_got(&p), "HTTP/1.1 100 Continue\r\n\r\n");
+    ck_assert(en_connection_has_continued(p.connection));
+    en_connection_pending(p.connection, &input, &input_len, &output, &output_len, &close_after);
+    ck_assert_int_eq(
+        en_connection_adopt(other.connection, input, input_len, output, output_len, close_after),
+        0);
+    en_connection_set_continued(other.connection, true);
+    pair_say(&other, "x");
+    ck_assert_str_eq(pair_got(&other), TEXT_REPLY("8", "PUT /b x"));
+    ck_assert(!en_connection_has_continued(other.connection));
+    pair_stop(&other);
+    pair_stop(&p);
+}
+END_TEST
+
 START_TEST(a_last_answer_that_was_handed_over_is_sent_and_the_connection_closed)
 {
     pair_start(&p);
@@ -276,6 +301,7 @@ int main(void)
     const TTest *const tests[] = {
         what_follows_a_call_in_progress_can_be_handed_over,
         a_half_read_request_can_be_handed_over,
+        a_client_that_was_asked_for_its_body_is_not_asked_again_after_a_hand_over,
         a_last_answer_that_was_handed_over_is_sent_and_the_connection_closed,
         more_than_fits_cannot_be_adopted,
         one_object_serves_one_socket_after_the_other,
