@@ -41,7 +41,8 @@ def run_idle(bench):
                 ours = [entry[index][1] for entry in mine]
                 theirs = [entry[index][1] for entry in nginx]
                 bench.report.add(
-                    f"{runtime}, {when}", ratios(ours, theirs), "x", None, f"RSS {rss} kB, PSS {pss} kB, {count} processes; "
+                    f"{runtime}, {when}", ratios(ours, theirs), "x", None,
+                    f"RSS {rss} kB, PSS {pss} kB, {count} processes; "
                     f"nginx PSS {nginx[-1][index][1]} kB", {"ours": mine, "nginx": nginx})
 
 

@@ -32,6 +32,22 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def read_tasks(pid, name):
+    """/proc/PID/task/*/NAME of what still exists: workers come and go while we look."""
+    folder = pathlib.Path(f"/proc/{pid}/task")
+    try:
+        tasks = os.listdir(folder)
+    except OSError:
+        return []
+    texts = []
+    for task in tasks:
+        try:
+            texts.append((folder / task / name).read_text())
+        except OSError:
+            pass
+    return texts
+
+
 class Server:
     """A program that serves POST url until it is stopped; a context manager."""
 
@@ -87,22 +103,15 @@ class Server:
         while todo:
             pid = todo.pop()
             found.append(pid)
-            for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-                try:
-                    todo += [int(child) for child in children.read_text().split()]
-                except OSError:
-                    pass
+            for children in read_tasks(pid, "children"):
+                todo += [int(child) for child in children.split()]
         return found
 
     def cpu_ns(self):
         """CPU time so far of the whole tree, and of what has ended in it."""
         total = 0
         for pid in self.tree():
-            for schedstat in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
-                try:
-                    total += int(schedstat.read_text().split()[0])
-                except (OSError, IndexError):
-                    pass
+            total += sum(int(text.split()[0]) for text in read_tasks(pid, "schedstat") if text)
             try:
                 stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
                 total += (int(stat[13]) + int(stat[14])) * TICK_NS
