@@ -30,6 +30,7 @@ struct child {
 struct parent {
     const struct en_supervise_options *options;
     struct child children[CHILDREN_MAX];
+    pid_t pid; /* its own */
     int signals;
     sigset_t old_mask;
     bool was_ready;
@@ -57,7 +58,8 @@ static int run_child(struct parent *parent, int notify_fd)
         if (parent->children[i].pid != 0)
             (void)close(parent->children[i].fd);
     }
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+    /* The parent may have died before it could be told so. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent->pid ||
         sigprocmask(SIG_SETMASK, &parent->old_mask, NULL) != 0)
         return EXIT_FAILURE;
     return parent->options->run(parent->options->context, notify_fd);
@@ -241,6 +243,7 @@ static void kill_all(struct parent *parent)
 int en_supervise(const struct en_supervise_options *options, int *is_child_out)
 {
     struct parent parent = {.options = options,
+                            .pid = getpid(),
                             .start_at_ms = UINT64_MAX,
                             .kill_at_ms = UINT64_MAX,
                             .status = EXIT_SUCCESS};

@@ -68,13 +68,16 @@ static bool fork_worker(const struct en_pool *pool, struct births *births, uint3
     return false;
 }
 
-static void become_worker(struct en_pool *pool, int signals, const sigset_t *mask, uint32_t worker)
+static void become_worker(struct en_pool *pool, int signals, const sigset_t *mask, uint32_t worker,
+                          pid_t zygote)
 {
     int status = EXIT_FAILURE;
 
     (void)close(signals);
     (void)close(pool->control[1]);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && sigprocmask(SIG_SETMASK, mask, NULL) == 0)
+    /* The zygote may have died before it could be told so. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == zygote &&
+        sigprocmask(SIG_SETMASK, mask, NULL) == 0)
         status = en_pool_work(pool, worker);
     if (pool->one_call)
         _exit(status);
@@ -88,6 +91,7 @@ static void serve(struct en_pool *pool, struct births *births, int signals, cons
                             {.fd = signals, .events = POLLIN}};
     struct en_pool_message message;
     struct en_packet packet;
+    pid_t zygote = getpid();
     int rc;
 
     if (en_packet_init(&packet, sizeof(message)) != 0)
@@ -108,7 +112,7 @@ static void serve(struct en_pool *pool, struct births *births, int signals, cons
         if (message.type == EN_POOL_FORK && fork_worker(pool, births, message.worker)) {
             en_packet_fini(&packet);
             free(births->pids);
-            become_worker(pool, signals, mask, message.worker);
+            become_worker(pool, signals, mask, message.worker, zygote);
         }
     }
     en_packet_fini(&packet);
