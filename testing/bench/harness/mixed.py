@@ -35,11 +35,12 @@ def run_slow(bench):
 
 
 def run_fairness(bench):
+    milliseconds = 500 if bench.quick else 2000
     with contextlib.ExitStack() as stack:
         servers = {runtime: stack.enter_context(bench.start_runtime(runtime, workers=WORKERS))
                    for runtime in RUNTIMES}
         results = bench.alternate("7. fairness, closed loop", {
-            name: lambda server=server: bench.load.measure(server, connections=10, ms=800)
+            name: lambda server=server: bench.load.measure(server, connections=10, ms=milliseconds)
             for name, server in servers.items()})
     for runtime in RUNTIMES:
         mine = results[runtime]

@@ -191,7 +191,7 @@ static uint64_t exec_once(char **command)
     return tool_now_ns() - begin;
 }
 
-static uint64_t fork_once(void)
+static uint64_t fork_once(uint64_t pause_ms)
 {
     int pipes[2];
     uint64_t begin;
@@ -201,6 +201,8 @@ static uint64_t fork_once(void)
 
     if (pipe2(pipes, O_CLOEXEC) != 0)
         tool_die("pipe2: %m");
+    if (pause_ms > 0)
+        usleep((useconds_t)(pause_ms * 1000));
     begin = tool_now_ns();
     pid = fork();
     if (pid < 0)
@@ -224,39 +226,48 @@ static void print_list(const char *name, const uint64_t *ns, uint64_t count)
     printf("]");
 }
 
+static void load_libraries(char **paths)
+{
+    for (; *paths != NULL; paths++)
+        if (dlopen(*paths, RTLD_NOW) == NULL)
+            tool_die("%s", dlerror());
+}
+
 int main(int argc, char **argv)
 {
     uint64_t first[TIMES_MAX];
     uint64_t second[TIMES_MAX];
     uint64_t times;
-    bool wake;
-    uint16_t port = 0;
+    uint64_t number = 0; /* a port, or the pause of fork */
+    const char *mode = argc > 1 ? argv[1] : "";
+    bool is_exec = strcmp(mode, "exec") == 0;
+    bool is_wake = strcmp(mode, "wake") == 0;
+    bool is_fork = strcmp(mode, "fork") == 0;
+    char **command = argv + (is_exec ? 3 : 4);
 
-    if (argc < 4)
-        tool_die("usage: exec|serve|wake|fork TIMES [PORT] COMMAND...");
+    if (argc < 4 || *command == NULL)
+        tool_die("usage: exec TIMES COMMAND... | serve|wake TIMES PORT COMMAND... | "
+                 "fork TIMES MS LIBRARY...");
     times = tool_number("TIMES", argv[2], 1, TIMES_MAX);
-    wake = strcmp(argv[1], "wake") == 0;
-    if ((wake || strcmp(argv[1], "serve") == 0) && argc > 4)
-        port = (uint16_t)tool_number("PORT", argv[3], 0, UINT16_MAX);
-    if (strcmp(argv[1], "fork") == 0)
-        for (int i = 3; i < argc; i++)
-            if (dlopen(argv[i], RTLD_NOW) == NULL)
-                tool_die("%s", dlerror());
+    if (!is_exec)
+        number = tool_number(is_fork ? "MS" : "PORT", argv[3], 0, UINT16_MAX);
+    if (is_fork)
+        load_libraries(command);
 
     for (uint64_t i = 0; i < times; i++) {
-        if (wake)
-            wake_once(argv + 4, &first[i], &second[i]);
-        else if (strcmp(argv[1], "serve") == 0)
-            first[i] = serve_once(port, argv + 4);
-        else if (strcmp(argv[1], "exec") == 0)
-            first[i] = exec_once(argv + 3);
+        if (is_wake)
+            wake_once(command, &first[i], &second[i]);
+        else if (is_fork)
+            first[i] = fork_once(number);
+        else if (is_exec)
+            first[i] = exec_once(command);
         else
-            first[i] = fork_once();
+            first[i] = serve_once((uint16_t)number, command);
     }
 
     printf("{");
     print_list("us", first, times);
-    if (wake) {
+    if (is_wake) {
         printf(", ");
         print_list("again_us", second, times);
     }
