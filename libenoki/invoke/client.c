@@ -42,12 +42,20 @@ void en_client_kick(struct enoki_connection *client)
     (void)shutdown(en_connection_fd(client->http), writing ? SHUT_RDWR : SHUT_RD);
 }
 
-void en_client_refuse(int status, struct en_reply *reply)
+static void refuse(int why, struct en_reply *reply)
 {
-    const char *text = status == ENOKI_ELIMIT ? "too many calls are waiting: try again later\n"
-                                              : "no memory for this call: try again later\n";
+    const char *text = why == ENOKI_ELIMIT ? "too many calls are waiting: try again later\n"
+                                           : "no memory for this call: try again later\n";
 
     en_reply_text(reply, 503, text);
     if (en_reply_add_header(reply, "Retry-After", "1", NULL) != 0)
         en_reply_text(reply, 503, text);
+}
+
+void en_client_answer(enum en_route route, int refused, struct en_reply *reply)
+{
+    if (refused != 0)
+        refuse(refused, reply);
+    else
+        en_route_answer(route, reply);
 }

@@ -17,6 +17,7 @@
 #define EN_CLIENT_H
 
 #include "invoke/connection.h"
+#include "invoke/route.h"
 
 #include <enoki/runtime.h>
 
@@ -51,8 +52,8 @@ void en_client_free(struct enoki_connection *client);
  * the lock of the server's list, so that the socket is not closed meanwhile. */
 void en_client_kick(struct enoki_connection *client);
 
-/* The answer to a call that was not taken: 503, asking to come back in a second. status is why, as
- * en_server_submit_async() says it. */
-void en_client_refuse(int status, struct en_reply *reply);
+/* An answer of our own: what the route says if refused is 0, else 503 to a call that was not taken,
+ * asking to come back in a second; refused is why, as en_server_submit_async() says it. */
+void en_client_answer(enum en_route route, int refused, struct en_reply *reply);
 
 #endif

@@ -92,9 +92,7 @@ int en_invocation_copy(struct enoki_invocation **out, struct enoki_server *serve
     inv->request.body = put_text(&at, request->body);
     inv->request.headers = headers;
     inv->request.header_count = request->header_count;
-    /* The sub-path is the end of the path. */
-    inv->subpath.len = subpath.len;
-    inv->subpath.data = inv->request.path.data + (inv->request.path.len - subpath.len);
+    inv->subpath = en_request_subpath(&inv->request, subpath.len);
     *out = inv;
     return 0;
 }

@@ -180,12 +180,12 @@ static int await_loaded(struct en_pool *pool, struct enoki_error *err)
 static int fork_zygote(struct en_pool *pool, struct enoki_error *err)
 {
     pool->parent = getpid();
-    /* Where the kernel keeps processes from reading each other (Yama), our children still may. */
     pool->zygote = fork();
     if (pool->zygote < 0)
         return enoki_error_set(err, ENOKI_EIO, "cannot fork: %s", strerror(errno));
     if (pool->zygote == 0)
         en_pool_zygote(pool);
+    /* Where the kernel keeps processes from reading each other (Yama), our children still may. */
     (void)prctl(PR_SET_PTRACER, (unsigned long)pool->zygote, 0, 0, 0);
     (void)close(pool->control[1]);
     (void)close(pool->results[1]);
@@ -294,7 +294,7 @@ static void on_message(struct en_pool *pool)
         break;
     case EN_POOL_BUSY:
         pool->watching = true;
-        enoki_server_schedule(pool->server, en_clock_ms() + 5);
+        enoki_server_schedule(pool->server, en_clock_ms() + EN_POOL_LOOK_MS);
         break;
     default:
         break;
@@ -333,7 +333,7 @@ static int await_workers(struct en_pool *pool, struct enoki_error *err)
             return enoki_error_set(err, ENOKI_EFUNCTION, "a worker cannot start: %s",
                                    pool->failure);
         en_pool_on_control(pool, true, false);
-        if (pool->fork_pause_ms > 0 && pool->failure[0] == '\0')
+        if (pool->fork_pause_ms > 0)
             return enoki_error_set(err, ENOKI_EFUNCTION,
                                    "a worker ended before it was ready: look at the function's "
                                    "open");
@@ -373,10 +373,15 @@ int enoki_pool_take_connection(void *self, struct enoki_connection *connection)
     return en_pool_take(self, connection);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t enoki_pool_tick(void *self, uint64_t now_ms)
 {
     struct en_pool *pool = self;
-    uint64_t next = en_pool_expire_calls(pool, now_ms), at;
+    uint64_t next = en_pool_expire_calls(pool, now_ms);
 
     if (enoki_server_is_draining(pool->server))
         atomic_store(&pool->shared->draining, 1);
@@ -384,18 +389,13 @@ uint64_t enoki_pool_tick(void *self, uint64_t now_ms)
         pool->fork_at_ms = 0;
         en_pool_adapt(pool, now_ms);
     } else if (pool->fork_at_ms != 0) {
-        next = pool->fork_at_ms < next ? pool->fork_at_ms : next;
+        next = earlier(next, pool->fork_at_ms);
     }
-    at = en_pool_look(pool, now_ms);
-    next = at < next ? at : next;
-    at = en_pool_idle_look(pool, now_ms);
-    next = at < next ? at : next;
-    at = en_pool_shrink(pool, now_ms);
-    next = at < next ? at : next;
+    next = earlier(next, en_pool_look(pool, now_ms));
+    next = earlier(next, en_pool_idle_look(pool, now_ms));
+    next = earlier(next, en_pool_shrink(pool, now_ms));
     /* A call that a worker reads itself starts without a word: none of them can be due before. */
-    if (pool->taken > 0 && now_ms + pool->limits->call_timeout_ms < next)
-        next = now_ms + pool->limits->call_timeout_ms;
-    return next;
+    return pool->taken > 0 ? earlier(next, now_ms + pool->limits->call_timeout_ms) : next;
 }
 
 int enoki_pool_is_idle(void *self)

@@ -39,6 +39,7 @@
 #include "net/packet.h"
 
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include <sys/types.h>
 
 /* --- messages ------------------------------------------------------------------------------- */
@@ -173,8 +174,39 @@ static inline struct en_pool_status *en_pool_status(const struct en_pool *pool, 
 }
 
 #define EN_POOL_PAGE 4096u
-/* The data of the calls socket in the shared set. */
+/* The data of the calls socket in the shared set; a connection's is its generation and slot. */
 #define EN_POOL_CALLS UINT64_MAX
+
+static inline struct epoll_event en_pool_event(uint32_t slot, uint32_t generation)
+{
+    return (struct epoll_event){.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
+                                .data.u64 = (uint64_t)generation << 32 | slot};
+}
+
+static inline uint32_t en_pool_event_slot(const struct epoll_event *event)
+{
+    return (uint32_t)event->data.u64;
+}
+
+static inline uint32_t en_pool_event_generation(const struct epoll_event *event)
+{
+    return (uint32_t)(event->data.u64 >> 32);
+}
+
+/* In user code, or about to be. */
+static inline bool en_pool_is_in_call(uint32_t state)
+{
+    return state == EN_POOL_CALLING || state == EN_POOL_SUBMITTED;
+}
+
+/* What a caller is told whose worker died: 502, or 504 if it was killed for the deadline. */
+static inline const char *en_pool_failure_text(int status)
+{
+    return status == 504 ? "the call took too long\n" : "the function crashed during this call\n";
+}
+
+/* Between two looks while workers are busy. */
+#define EN_POOL_LOOK_MS 5u
 
 /* zygote.c: the zygote's life; never returns. */
 _Noreturn void en_pool_zygote(struct en_pool *pool);

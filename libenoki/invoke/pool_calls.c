@@ -98,14 +98,7 @@ void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *messag
         en_invocation_fail(inv, 502, "the worker's answer is damaged\n");
         return;
     }
-    en_reply_init(&reply, answer.body.len);
-    reply.headers.max = answer.headers.len;
-    reply.status = answer.status;
-    reply.has_content_type = answer.has_content_type;
-    reply.header_count = answer.header_count;
-    if (en_buffer_append(&reply.headers, answer.headers.data, answer.headers.len) != 0 ||
-        en_buffer_append(&reply.body, answer.body.data, answer.body.len) != 0)
-        en_reply_text(&reply, 500, "out of memory for the reply\n");
+    en_reply_init_from(&reply, &answer);
     en_invocation_finish(inv, &reply);
     en_reply_fini(&reply);
 }
@@ -114,14 +107,12 @@ void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
 {
     struct en_header headers[EN_HEADERS_MAX];
     struct en_call_record call;
-    struct en_text subpath;
     int rc = en_call_decode(&call, headers, body, len);
 
     if (rc == 0) {
-        subpath.len = call.subpath_len;
-        subpath.data = call.request.path.data + (call.request.path.len - subpath.len);
         pool->counted = true;
-        rc = en_server_submit_accepted(pool->server, &call.request, subpath);
+        rc = en_server_submit_accepted(pool->server, &call.request,
+                                       en_request_subpath(&call.request, call.subpath_len));
         pool->counted = false;
     }
     if (rc != 0) {
@@ -138,9 +129,7 @@ void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status)
     if (pool->unanswered > 0)
         pool->unanswered--;
     if (inv != NULL)
-        en_invocation_fail(inv, status,
-                           status == 504 ? "the call took too long\n"
-                                         : "the function crashed during this call\n");
+        en_invocation_fail(inv, status, en_pool_failure_text(status));
 }
 
 /* Answers what waits for a worker for too long. The queue is in order of arrival, so the first is
@@ -164,7 +153,7 @@ static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
          * a little later, here. */
         if (inv->deadline_ms + 1000 <= now_ms) {
             inv = take_sent(pool, inv->id);
-            en_invocation_fail(inv, 504, "the call took too long\n");
+            en_invocation_fail(inv, 504, en_pool_failure_text(504));
         } else if (inv->deadline_ms + 1000 < next) {
             next = inv->deadline_ms + 1000;
         }
@@ -185,8 +174,7 @@ uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms)
         uint32_t state = atomic_load_explicit(&status->state, memory_order_acquire);
         uint64_t deadline = atomic_load_explicit(&status->deadline_ms, memory_order_relaxed);
 
-        if (worker->pid <= 0 || worker->expired ||
-            (state != EN_POOL_CALLING && state != EN_POOL_SUBMITTED))
+        if (worker->pid <= 0 || worker->expired || !en_pool_is_in_call(state))
             continue;
         if (deadline > now_ms) {
             next = deadline < next ? deadline : next;

@@ -9,12 +9,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_MS 5u     /* between two looks while workers are busy */
 #define BUSY_MS 4u     /* a call that runs so long keeps its worker from others */
 #define CALM_LOOKS 20u /* then the workers are left alone again */
 #define OVERFLOW_BATCH 64
@@ -26,7 +24,8 @@ static struct enoki_connection *find(const struct en_pool *pool, uint32_t slot, 
     return pool->connections[slot];
 }
 
-/* Takes the connection out of the shared set: no worker gets an event of it any more. */
+/* Takes the connection out of the shared set: no worker gets an event of it any more, and what the
+ * parent's side of it held before is forgotten. */
 static struct enoki_connection *recall(struct en_pool *pool, uint32_t slot)
 {
     struct enoki_connection *connection = pool->connections[slot];
@@ -35,6 +34,7 @@ static struct enoki_connection *recall(struct en_pool *pool, uint32_t slot)
     pool->connections[slot] = NULL;
     /* The slot's number belongs to the socket until that is closed; then it is free. */
     pool->taken--;
+    en_connection_reset(connection->http, en_connection_fd(connection->http), en_clock_ms());
     return connection;
 }
 
@@ -69,7 +69,7 @@ static uint32_t choose_slot(struct en_pool *pool, int fd)
 int en_pool_take(struct en_pool *pool, struct enoki_connection *connection)
 {
     int fd = en_connection_fd(connection->http), number;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT};
+    struct epoll_event event;
     uint32_t slot;
 
     if (!pool->shares_connections || pool->alive == 0)
@@ -78,17 +78,21 @@ int en_pool_take(struct en_pool *pool, struct enoki_connection *connection)
     if (slot >= pool->slots)
         return ENOKI_ELIMIT;
     number = pool->slot_base + (int)slot;
+    if (fd != number && dup3(fd, number, O_CLOEXEC) != number)
+        return ENOKI_EIO;
+    if (++pool->generations[slot] == 0)
+        pool->generations[slot] = 1;
+    event = en_pool_event(slot, pool->generations[slot]);
+    /* The old number stays until nothing can fail: on failure the server goes on with it. */
+    if (epoll_ctl(pool->set, EPOLL_CTL_ADD, number, &event) != 0) {
+        if (fd != number)
+            (void)close(number);
+        return ENOKI_EIO;
+    }
     if (fd != number) {
-        if (dup3(fd, number, O_CLOEXEC) != number)
-            return ENOKI_EIO;
         (void)close(fd);
         en_connection_reset(connection->http, number, en_clock_ms());
     }
-    if (++pool->generations[slot] == 0)
-        pool->generations[slot] = 1;
-    event.data.u64 = (uint64_t)pool->generations[slot] << 32 | slot;
-    if (epoll_ctl(pool->set, EPOLL_CTL_ADD, number, &event) != 0)
-        return ENOKI_EIO;
     pool->connections[slot] = connection;
     pool->taken++;
     /* Workers read it: this pool looks after idle ones (en_pool_idle_look). */
@@ -109,7 +113,7 @@ int en_pool_take(struct en_pool *pool, struct enoki_connection *connection)
 static void give_to_server(struct en_pool *pool, struct enoki_connection *connection)
 {
     atomic_store(&connection->is_idle, false);
-    en_server_adopt_connection(pool->server, connection);
+    enoki_server_return_connection(pool->server, connection);
 }
 
 void en_pool_on_return(struct en_pool *pool, const struct en_pool_message *message,
@@ -121,7 +125,6 @@ void en_pool_on_return(struct en_pool *pool, const struct en_pool_message *messa
     if (connection == NULL || message->input_len > len)
         return;
     (void)recall(pool, message->slot);
-    en_connection_reset(connection->http, en_connection_fd(connection->http), en_clock_ms());
     rc = en_connection_adopt(connection->http, body, (size_t)message->input_len,
                              body + message->input_len, len - (size_t)message->input_len,
                              message->close_after != 0);
@@ -142,9 +145,7 @@ void en_pool_on_close(struct en_pool *pool, const struct en_pool_message *messag
 
 static int write_failure(struct en_buffer *out, int status, bool is_head, bool close)
 {
-    static const char text_502[] = "the function crashed during this call\n";
-    static const char text_504[] = "the call took too long\n";
-    const char *text = status == 504 ? text_504 : text_502;
+    const char *text = en_pool_failure_text(status);
     char date[EN_HTTP_DATE_BYTES];
     const struct en_http_head head = {
         .status = status,
@@ -177,11 +178,9 @@ void en_pool_connection_lost(struct en_pool *pool, uint32_t worker, int failure)
     (void)recall(pool, status->slot);
     if (failure != 0 && offset <= room && len <= room - offset)
         rc = write_failure(&answer, failure, status->is_head != 0, status->close_after != 0);
-    if (rc == 0) {
-        en_connection_reset(connection->http, en_connection_fd(connection->http), en_clock_ms());
+    if (rc == 0)
         rc = en_connection_adopt(connection->http, memory + offset, (size_t)len, answer.data,
                                  answer.len, status->close_after != 0);
-    }
     en_buffer_fini(&answer);
     if (rc != 0)
         end_connection(pool, connection);
@@ -192,13 +191,8 @@ void en_pool_connection_lost(struct en_pool *pool, uint32_t worker, int failure)
 void en_pool_reclaim_all(struct en_pool *pool)
 {
     for (uint32_t slot = 0; slot < pool->slots && pool->taken > 0; slot++) {
-        struct enoki_connection *connection = pool->connections[slot];
-
-        if (connection == NULL)
-            continue;
-        (void)recall(pool, slot);
-        en_connection_reset(connection->http, en_connection_fd(connection->http), en_clock_ms());
-        give_to_server(pool, connection);
+        if (pool->connections[slot] != NULL)
+            give_to_server(pool, recall(pool, slot));
     }
 }
 
@@ -209,7 +203,7 @@ static bool all_are_stuck(const struct en_pool *pool, uint64_t now_ms)
         uint32_t state = atomic_load_explicit(&status->state, memory_order_acquire);
 
         if (pool->workers[i].phase == EN_POOL_ALIVE &&
-            ((state != EN_POOL_CALLING && state != EN_POOL_SUBMITTED) ||
+            (!en_pool_is_in_call(state) ||
              atomic_load_explicit(&status->since_ms, memory_order_relaxed) + BUSY_MS > now_ms))
             return false;
     }
@@ -223,17 +217,11 @@ static void take_overflow(struct en_pool *pool)
     int count = epoll_wait(pool->set, events, OVERFLOW_BATCH, 0);
 
     for (int i = 0; i < count; i++) {
-        uint32_t slot = (uint32_t)events[i].data.u64;
-        struct enoki_connection *connection;
+        uint32_t slot = en_pool_event_slot(&events[i]);
 
-        if (events[i].data.u64 == EN_POOL_CALLS)
-            continue;
-        connection = find(pool, slot, (uint32_t)(events[i].data.u64 >> 32));
-        if (connection == NULL)
-            continue;
-        (void)recall(pool, slot);
-        en_connection_reset(connection->http, en_connection_fd(connection->http), en_clock_ms());
-        give_to_server(pool, connection);
+        if (events[i].data.u64 != EN_POOL_CALLS &&
+            find(pool, slot, en_pool_event_generation(&events[i])) != NULL)
+            give_to_server(pool, recall(pool, slot));
     }
 }
 
@@ -251,7 +239,7 @@ uint64_t en_pool_look(struct en_pool *pool, uint64_t now_ms)
         atomic_store(&pool->shared->watched, 0);
         return UINT64_MAX;
     }
-    return now_ms + LOOK_MS;
+    return now_ms + EN_POOL_LOOK_MS;
 }
 
 static bool is_served(const struct en_pool *pool, uint32_t slot)

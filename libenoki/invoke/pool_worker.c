@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -82,13 +81,7 @@ static void send_reply(struct work *work, uint64_t id, bool ran)
 {
     struct en_pool_message message = {.type = EN_POOL_REPLY, .worker = work->number, .id = id};
     const struct en_reply *reply = &work->reply;
-    const struct en_answer_record answer = {
-        .status = reply->status,
-        .has_content_type = reply->has_content_type,
-        .header_count = reply->header_count,
-        .headers = {reply->headers.data, reply->headers.len},
-        .body = {reply->body.data, reply->body.len},
-    };
+    const struct en_answer_record answer = en_reply_record(reply);
     char head[EN_ANSWER_HEAD_BYTES];
     const struct iovec parts[4] = {{&message, sizeof(message)},
                                    {head, sizeof(head)},
@@ -128,8 +121,7 @@ static void run_submitted(struct work *work)
     } else {
         info.id = message.id;
         info.deadline_ms = message.deadline_ms;
-        info.subpath = (struct en_text){
-            call.request.path.data + (call.request.path.len - call.subpath_len), call.subpath_len};
+        info.subpath = en_request_subpath(&call.request, call.subpath_len);
         en_instance_run(work->instance, &call.request, &info, &work->reply);
     }
     /* State stays SUBMITTED until the answer is out: if we die before, the parent answers. */
@@ -150,8 +142,7 @@ static void note_rest(struct work *work, const struct en_request *request)
     work->status->rest_offset = input_len == 0 ? 0 : (uint64_t)((const char *)input - memory);
     work->status->rest_len = input_len;
     work->status->close_after = close_after ? 1 : 0;
-    work->status->is_head =
-        request->method.len == 4 && memcmp(request->method.data, "HEAD", 4) == 0;
+    work->status->is_head = en_request_method_is(request, "HEAD");
 }
 
 /* Queues an asynchronous call with the parent. */
@@ -199,10 +190,7 @@ static enum en_want answer(struct work *work)
     } else {
         if (route == EN_ROUTE_ASYNC)
             rc = submit_async(work, request, info.subpath);
-        if (rc != 0)
-            en_client_refuse(rc, &work->reply);
-        else
-            en_route_answer(route, &work->reply);
+        en_client_answer(route, rc, &work->reply);
     }
     if (atomic_load_explicit(&work->pool->shared->draining, memory_order_relaxed) != 0)
         en_connection_close_after(work->http);
@@ -271,8 +259,7 @@ static void give_back(struct work *work, uint32_t slot, uint32_t generation, boo
 
 static void rearm(struct work *work, uint32_t slot, uint32_t generation)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-                                .data.u64 = (uint64_t)generation << 32 | slot};
+    struct epoll_event event = en_pool_event(slot, generation);
 
     if (epoll_ctl(work->pool->set, EPOLL_CTL_MOD, work->pool->slot_base + (int)slot, &event) != 0)
         give_back(work, slot, generation, true);
@@ -300,6 +287,7 @@ static void serve(struct work *work, uint32_t slot, uint32_t generation)
 {
     struct en_pool_message message = {
         .type = EN_POOL_CLOSE, .slot = slot, .generation = generation};
+    uint64_t now = en_clock_ms();
     enum en_want want;
 
     if (!hold(work, slot, generation)) {
@@ -309,8 +297,8 @@ static void serve(struct work *work, uint32_t slot, uint32_t generation)
     work->status->slot = slot;
     work->status->generation = generation;
     atomic_store_explicit(&work->status->state, EN_POOL_READING, memory_order_release);
-    en_connection_reset(work->http, work->pool->slot_base + (int)slot, en_clock_ms());
-    want = en_connection_advance(work->http, en_clock_ms());
+    en_connection_reset(work->http, work->pool->slot_base + (int)slot, now);
+    want = en_connection_advance(work->http, now);
     while (want == EN_WANT_CALL)
         want = answer(work);
     if (want != EN_WANT_CLOSE && !en_connection_is_idle(work->http))
@@ -369,10 +357,10 @@ static void wait_and_work(struct work *work)
     if (event.data.u64 == EN_POOL_CALLS) {
         receive(work, 0);
     } else {
-        uint32_t slot = (uint32_t)event.data.u64;
+        uint32_t slot = en_pool_event_slot(&event);
 
         if (slot < work->pool->slots)
-            serve(work, slot, (uint32_t)(event.data.u64 >> 32));
+            serve(work, slot, en_pool_event_generation(&event));
     }
 }
 

@@ -1,5 +1,6 @@
 #include "invoke/pool.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "invoke/server.h"
 
@@ -7,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#define PAUSE_FIRST_MS 100u
-#define PAUSE_MAX_MS 5000u
 
 static int start_worker(struct en_pool *pool)
 {
@@ -97,9 +95,7 @@ static void report(const struct en_pool *pool, const struct en_pool_worker *work
 
 static void delay_start(struct en_pool *pool)
 {
-    pool->fork_pause_ms = pool->fork_pause_ms == 0 ? PAUSE_FIRST_MS : pool->fork_pause_ms * 2;
-    if (pool->fork_pause_ms > PAUSE_MAX_MS)
-        pool->fork_pause_ms = PAUSE_MAX_MS;
+    pool->fork_pause_ms = en_backoff_next(pool->fork_pause_ms);
     pool->fork_at_ms = en_clock_ms() + pool->fork_pause_ms;
 }
 
@@ -114,7 +110,7 @@ static void on_death(struct en_pool *pool, uint32_t number, int wait_status)
     if (worker->phase == EN_POOL_STARTING)
         delay_start(pool);
     forget(pool, number);
-    if (state == EN_POOL_CALLING || state == EN_POOL_SUBMITTED)
+    if (en_pool_is_in_call(state))
         (void)atomic_fetch_sub(&pool->shared->busy, 1);
     if (state == EN_POOL_SUBMITTED)
         en_pool_call_lost(pool, status->id, failure);

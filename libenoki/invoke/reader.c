@@ -60,17 +60,14 @@ static enum en_want answer(struct en_reader *reader, const struct en_reply *repl
     return en_connection_reply(reader->connection->http, reply, en_clock_ms());
 }
 
-/* An answer of our own: refused is 0 for what the route says, else why a call was not taken. */
+/* As en_client_answer(). */
 static enum en_want answer_self(struct en_reader *reader, enum en_route route, int refused)
 {
     struct en_reply reply;
     enum en_want want;
 
     en_reply_init(&reply, ENOKI_ERROR_MESSAGE_BYTES);
-    if (refused == 0)
-        en_route_answer(route, &reply);
-    else
-        en_client_refuse(refused, &reply);
+    en_client_answer(route, refused, &reply);
     want = answer(reader, &reply);
     en_reply_fini(&reply);
     return want;

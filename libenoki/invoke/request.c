@@ -157,3 +157,31 @@ void en_reply_text(struct en_reply *reply, int status, const char *text)
     if (en_buffer_append(&reply->body, text, len) != 0)
         reply->body.len = 0;
 }
+
+struct en_answer_record en_reply_record(const struct en_reply *reply)
+{
+    return (struct en_answer_record){
+        .status = reply->status,
+        .has_content_type = reply->has_content_type,
+        .header_count = reply->header_count,
+        .headers = {reply->headers.data, reply->headers.len},
+        .body = {reply->body.data, reply->body.len},
+    };
+}
+
+void en_reply_init_from(struct en_reply *reply, const struct en_answer_record *answer)
+{
+    en_reply_init(reply, answer->body.len);
+    reply->headers.max = answer->headers.len;
+    reply->status = answer->status;
+    reply->has_content_type = answer->has_content_type;
+    reply->header_count = answer->header_count;
+    if (en_buffer_append(&reply->headers, answer->headers.data, answer->headers.len) != 0 ||
+        en_buffer_append(&reply->body, answer->body.data, answer->body.len) != 0)
+        en_reply_text(reply, 500, "out of memory for the reply\n");
+}
+
+bool en_request_method_is(const struct en_request *request, const char *method)
+{
+    return strcmp(request->method.data, method) == 0;
+}

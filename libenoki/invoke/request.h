@@ -9,12 +9,14 @@
 #define EN_REQUEST_H
 
 #include "base/buffer.h"
-#include "wire/message.h"
+#include "wire/call.h"
 
 #include <stdbool.h>
 
 /* The first header of that name, any case; NULL if there is none. */
 const struct en_text *en_request_header(const struct en_request *request, const char *name);
+
+bool en_request_method_is(const struct en_request *request, const char *method);
 
 #define EN_REPLY_HEADERS_MAX 64u
 #define EN_REPLY_HEADERS_BYTES 16384u
@@ -40,5 +42,11 @@ ENOKI_MUST_CHECK int en_reply_add_header(struct en_reply *reply, const char *nam
 /* Replaces everything by a plain-text reply; text longer than fits is cut. Cannot fail: without
  * memory the body stays empty. */
 void en_reply_text(struct en_reply *reply, int status, const char *text);
+
+/* A reply as it goes to another thread or process: views into it. */
+struct en_answer_record en_reply_record(const struct en_reply *reply);
+/* A reply of its own, to be released with en_reply_fini(), from such a record. Cannot fail: without
+ * memory it is a 500 that says so. */
+void en_reply_init_from(struct en_reply *reply, const struct en_answer_record *answer);
 
 #endif

@@ -35,11 +35,6 @@ static bool is_under(const struct en_text *path, const char *name, size_t *end_o
     return at == path->len || path->data[at] == '/';
 }
 
-static bool method_is(const struct en_request *request, const char *method)
-{
-    return strcmp(request->method.data, method) == 0;
-}
-
 enum en_route en_route_find(const struct en_request *request, const char *name,
                             struct en_text *subpath_out)
 {
@@ -53,7 +48,7 @@ enum en_route en_route_find(const struct en_request *request, const char *name,
         return async != NULL && async->len > 0 ? EN_ROUTE_ASYNC : EN_ROUTE_CALL;
     }
     if (strcmp(request->path.data, "/health") == 0 &&
-        (method_is(request, "GET") || method_is(request, "HEAD")))
+        (en_request_method_is(request, "GET") || en_request_method_is(request, "HEAD")))
         return EN_ROUTE_HEALTH;
     /* "OPTIONS *" asks whether the server as a whole is there. */
     if (strcmp(request->path.data, "*") == 0)

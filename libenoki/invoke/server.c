@@ -316,11 +316,6 @@ const struct en_log *en_server_log(const struct enoki_server *server)
     return server->log;
 }
 
-const struct enoki_limits *en_server_limits(const struct enoki_server *server)
-{
-    return server->limits;
-}
-
 uint64_t en_server_next_id(struct enoki_server *server)
 {
     return atomic_fetch_add(&server->next_id, 1);

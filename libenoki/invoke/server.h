@@ -34,7 +34,6 @@ ENOKI_MUST_CHECK int en_server_run(const struct en_server_options *options,
 
 struct en_loop *en_server_loop(struct enoki_server *server);
 const struct en_log *en_server_log(const struct enoki_server *server);
-const struct enoki_limits *en_server_limits(const struct enoki_server *server);
 
 /* The registry: every open connection is in it exactly once. Any thread. */
 void en_server_add_connection(struct enoki_server *server, struct enoki_connection *connection);
@@ -55,9 +54,6 @@ ENOKI_MUST_CHECK int en_server_submit_async(struct enoki_server *server,
 ENOKI_MUST_CHECK int en_server_submit_accepted(struct enoki_server *server,
                                                const struct en_request *request,
                                                struct en_text subpath);
-
-/* Reads the connection itself from now on (a dispatcher gives back one that it took). */
-void en_server_adopt_connection(struct enoki_server *server, struct enoki_connection *connection);
 
 /* For en_invocation_finish: the answer of a call; consumes it. Any thread. */
 void en_server_finish(struct enoki_server *server, struct enoki_invocation *invocation,

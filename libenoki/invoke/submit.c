@@ -19,15 +19,10 @@ void en_server_give_connection(struct enoki_server *server, struct enoki_connect
     en_reader_start(server, connection);
 }
 
-void en_server_adopt_connection(struct enoki_server *server, struct enoki_connection *connection)
-{
-    en_reader_start(server, connection);
-}
-
 void enoki_server_return_connection(struct enoki_server *server,
                                     struct enoki_connection *connection)
 {
-    en_server_adopt_connection(server, connection);
+    en_reader_start(server, connection);
 }
 
 static int submit(struct enoki_server *server, const struct en_request *request,
@@ -76,17 +71,12 @@ static int post(struct enoki_server *server, struct enoki_invocation *inv,
                 const struct en_reply *reply)
 {
     struct en_posted_reply *posted = calloc(1, sizeof(*posted));
+    const struct en_answer_record answer = en_reply_record(reply);
 
     if (posted == NULL)
         return ENOKI_ENOMEM;
     posted->invocation = inv;
-    en_reply_init(&posted->reply, reply->body.len);
-    posted->reply.status = reply->status;
-    posted->reply.has_content_type = reply->has_content_type;
-    posted->reply.header_count = reply->header_count;
-    if (en_buffer_append(&posted->reply.headers, reply->headers.data, reply->headers.len) != 0 ||
-        en_buffer_append(&posted->reply.body, reply->body.data, reply->body.len) != 0)
-        en_reply_text(&posted->reply, 500, "out of memory for the reply\n");
+    en_reply_init_from(&posted->reply, &answer);
 
     (void)pthread_mutex_lock(&server->mutex);
     posted->next = server->posted;

@@ -1,5 +1,6 @@
 #include "invoke/supervise.h"
 
+#include "base/backoff.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #include <unistd.h>
 
 #define CHILDREN_MAX 16u
-#define PAUSE_FIRST_MS 100u
-#define PAUSE_MAX_MS 5000u
 #define KILL_AFTER_MS 2000u /* beyond the child's own drain limit */
 
 struct child {
@@ -67,9 +66,7 @@ static int run_child(struct parent *parent, int notify_fd)
 
 static bool start_failed(struct parent *parent)
 {
-    parent->pause_ms = parent->pause_ms == 0 ? PAUSE_FIRST_MS : parent->pause_ms * 2;
-    if (parent->pause_ms > PAUSE_MAX_MS)
-        parent->pause_ms = PAUSE_MAX_MS;
+    parent->pause_ms = en_backoff_next(parent->pause_ms);
     parent->start_at_ms = en_clock_ms() + parent->pause_ms;
     return false;
 }

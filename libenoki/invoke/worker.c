@@ -147,10 +147,7 @@ static bool answer(struct enoki_worker *worker, struct enoki_connection *client,
         en_reply_reset(&worker->reply);
         if (route == EN_ROUTE_ASYNC)
             rc = en_server_submit_async(worker->server, request, info.subpath);
-        if (rc != 0)
-            en_client_refuse(rc, &worker->reply);
-        else
-            en_route_answer(route, &worker->reply);
+        en_client_answer(route, rc, &worker->reply);
     }
     if (enoki_server_is_draining(worker->server))
         en_connection_close_after(client->http);
@@ -242,7 +239,7 @@ static void answer_504(struct enoki_connection *client)
                                "\r\n";
     static const char body[] = "the call took too long\n";
     const struct en_request *request = en_connection_request(client->http);
-    bool is_head = strcmp(request->method.data, "HEAD") == 0;
+    bool is_head = en_request_method_is(request, "HEAD");
     int fd = en_connection_fd(client->http);
     const void *input;
     const void *unsent;

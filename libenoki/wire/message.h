@@ -31,4 +31,10 @@ struct en_request {
     size_t header_count;
 };
 
+/* The last len bytes of the path: how a sub-path goes with a request that is copied or sent. */
+static inline struct en_text en_request_subpath(const struct en_request *request, size_t len)
+{
+    return (struct en_text){request->path.data + (request->path.len - len), len};
+}
+
 #endif
