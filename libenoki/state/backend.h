@@ -5,6 +5,8 @@
  * modify on read, update and remove. A backend implements the rest of state.h's contract; the
  * suite in testing/conformance/ is the judge.
  *
+ * Deadlines  deadline_ms, on CLOCK_MONOTONIC, is when a call must have returned. Backends that wait
+ *          for nobody ignore it, and say so by is_local; they get 0.
  * Memory   Arguments are borrowed for the call.
  * Threads  any thread may call any function of one opened backend at the same time, but close.
  * Fork     after: open in the process that uses it; every call in another process must fail.
@@ -16,14 +18,17 @@
 
 #include <stdbool.h>
 
+struct en_uri;
+
 /* What opening needs, defaults filled in and checked; borrowed for the call. */
 struct en_backend_settings {
-    const char *where;      /* the URI between the scheme's ':' and '?' */
-    const char *durability; /* "sync" or "process" */
+    const struct en_uri *uri; /* what concerns one backend alone: its own to check */
+    const char *durability;   /* "sync" or "process" */
     const char *keygroup;
-    const char *node;
+    const char *node; /* never NULL where is_local */
     enum enoki_keygroup_kind kind;
     bool must_exist;
+    uint64_t max_value_bytes;
 };
 
 /* One write. */
@@ -36,21 +41,25 @@ struct en_backend_write {
 
 struct en_backend {
     const char *scheme; /* of the URI, without ':' */
+    bool is_local;      /* needs no deadline, takes any keygroup name and node */
 
     /* *kind_out is the keygroup's real kind, never ANY. */
     int (*open)(void **self_out, const struct en_backend_settings *settings,
                 enum enoki_keygroup_kind *kind_out, struct enoki_error *err);
     void (*close)(void *self);
 
-    int (*read)(void *self, const char *id, struct enoki_items **out, struct enoki_error *err);
+    int (*read)(void *self, uint64_t deadline_ms, const char *id, struct enoki_items **out,
+                struct enoki_error *err);
     /* start NULL: from the first id; ENOKI_EINVAL where that cannot be done. */
-    int (*scan)(void *self, const char *start, uint64_t count, bool with_values,
-                struct enoki_items **out, struct enoki_error *err);
-    int (*write)(void *self, const struct en_backend_write *write, struct enoki_error *err);
-    int (*append)(void *self, const void *value, size_t value_len,
+    int (*scan)(void *self, uint64_t deadline_ms, const char *start, uint64_t count,
+                bool with_values, struct enoki_items **out, struct enoki_error *err);
+    int (*write)(void *self, uint64_t deadline_ms, const struct en_backend_write *write,
+                 struct enoki_error *err);
+    int (*append)(void *self, uint64_t deadline_ms, const void *value, size_t value_len,
                   char id_out[ENOKI_APPEND_ID_BYTES], struct enoki_error *err);
-    int (*import)(void *self, const char *id, const struct enoki_version *version,
-                  const void *value, size_t value_len, struct enoki_error *err);
+    int (*import)(void *self, uint64_t deadline_ms, const char *id,
+                  const struct enoki_version *version, const void *value, size_t value_len,
+                  struct enoki_error *err);
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/checked.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct entry {
 
 struct enoki_items {
     size_t count;
+    bool is_stale;
     char *free; /* where the next entry's bytes go */
     struct entry entries[];
 };
@@ -48,6 +50,7 @@ int en_items_new(struct enoki_items **out, const struct en_items_plan *plan)
     if (items == NULL)
         return ENOKI_ENOMEM;
     items->count = 0;
+    items->is_stale = false;
     items->free = (char *)(items->entries + plan->count);
     *out = items;
     return 0;
@@ -69,6 +72,16 @@ void en_items_add(struct enoki_items *items, const struct en_items_entry *from)
     value[from->value_len] = '\0';
     *entry = (struct entry){id, value, from->value_len, version};
     items->free += aligned((size_t)(value + from->value_len + 1 - items->free));
+}
+
+void en_items_mark_stale(struct enoki_items *items)
+{
+    items->is_stale = true;
+}
+
+int enoki_items_is_stale(const struct enoki_items *items)
+{
+    return items != NULL && items->is_stale;
 }
 
 void enoki_items_free(struct enoki_items *items)

@@ -40,4 +40,7 @@ ENOKI_MUST_CHECK int en_items_new(struct enoki_items **out, const struct en_item
 /* Must have been planned. */
 void en_items_add(struct enoki_items *items, const struct en_items_entry *entry);
 
+/* As enoki_items_is_stale() tells. */
+void en_items_mark_stale(struct enoki_items *items);
+
 #endif

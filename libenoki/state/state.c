@@ -3,7 +3,9 @@
 #include "state/uri.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,8 @@ struct enoki_state {
     void *self;
     enum enoki_keygroup_kind kind;
     uint64_t max_value_bytes;
+    uint64_t timeout_ms;          /* 0: the backend is local */
+    _Atomic uint64_t deadline_ms; /* of the invocation */
     char keygroup[];
 };
 
@@ -27,12 +31,11 @@ static const struct en_backend *find_backend(const char *scheme)
 
 /* Options win over the URI, the URI over the defaults. */
 static int settle(const struct enoki_state_options *options, const struct en_uri *uri,
-                  struct en_backend_settings *settings, uint64_t *max_value_out,
-                  struct enoki_error *err)
+                  struct en_backend_settings *settings, struct enoki_error *err)
 {
     uint64_t max_value = options->max_value_bytes;
 
-    settings->where = uri->where;
+    settings->uri = uri;
     settings->durability = uri->durability != NULL ? uri->durability : "sync";
     settings->keygroup = options->keygroup != NULL ? options->keygroup : uri->keygroup;
     settings->node = options->node != NULL ? options->node : uri->node;
@@ -57,8 +60,15 @@ static int settle(const struct enoki_state_options *options, const struct en_uri
     if (settings->kind > ENOKI_KEYGROUP_APPEND)
         return enoki_error_set(err, ENOKI_EINVAL, "'%d' is no kind of keygroup",
                                (int)settings->kind);
-    *max_value_out = max_value;
+    settings->max_value_bytes = max_value;
     return 0;
+}
+
+static uint64_t choose_timeout(const struct enoki_state_options *options, const struct en_uri *uri)
+{
+    if (options->timeout_ms != 0)
+        return options->timeout_ms;
+    return uri->timeout_ms != 0 ? uri->timeout_ms : EN_URI_TIMEOUT_MS;
 }
 
 static int check_kind(const struct en_backend_settings *settings, enum enoki_keygroup_kind kind,
@@ -77,7 +87,6 @@ int enoki_state_open(struct enoki_state **out, const struct enoki_state_options 
     struct en_backend_settings settings;
     struct en_uri uri = {0};
     struct enoki_state *state = NULL;
-    uint64_t max_value = 0;
     int rc;
 
     if (options->size < sizeof(*options) || options->uri == NULL)
@@ -86,7 +95,7 @@ int enoki_state_open(struct enoki_state **out, const struct enoki_state_options 
     rc = en_uri_parse(&uri, options->uri, err);
     if (rc != 0)
         return rc;
-    rc = settle(options, &uri, &settings, &max_value, err);
+    rc = settle(options, &uri, &settings, err);
     if (rc != 0)
         goto out;
     state = calloc(1, sizeof(*state) + strlen(settings.keygroup) + 1);
@@ -95,13 +104,16 @@ int enoki_state_open(struct enoki_state **out, const struct enoki_state_options 
         goto out;
     }
     memcpy(state->keygroup, settings.keygroup, strlen(settings.keygroup) + 1);
-    state->max_value_bytes = max_value;
+    state->max_value_bytes = settings.max_value_bytes;
+    state->deadline_ms = UINT64_MAX;
     state->backend = find_backend(uri.scheme);
     if (state->backend == NULL) {
         rc = enoki_error_set(err, ENOKI_EINVAL, "'%.100s' is no state backend: use 'embedded:DIR'",
                              uri.scheme);
         goto out;
     }
+    if (!state->backend->is_local)
+        state->timeout_ms = choose_timeout(options, &uri);
     rc = state->backend->open(&state->self, &settings, &state->kind, err);
     if (rc == 0)
         rc = check_kind(&settings, state->kind, err);
@@ -119,6 +131,24 @@ void enoki_state_free(struct enoki_state *state)
     if (state != NULL && state->self != NULL)
         state->backend->close(state->self);
     free(state);
+}
+
+void enoki_state_set_deadline(struct enoki_state *state, uint64_t deadline_ms)
+{
+    atomic_store_explicit(&state->deadline_ms, deadline_ms, memory_order_relaxed);
+}
+
+/* When a call that begins now must have ended. */
+static uint64_t end_of_call(struct enoki_state *state)
+{
+    uint64_t own, given;
+
+    if (state->timeout_ms == 0)
+        return 0;
+    own = en_clock_ms();
+    own = state->timeout_ms > UINT64_MAX - own ? UINT64_MAX : own + state->timeout_ms;
+    given = atomic_load_explicit(&state->deadline_ms, memory_order_relaxed);
+    return own < given ? own : given;
 }
 
 enum enoki_keygroup_kind enoki_state_kind(const struct enoki_state *state)
@@ -169,7 +199,7 @@ int enoki_state_read(struct enoki_state *state, const char *id, struct enoki_ite
 {
     int rc = check_id(id, err);
 
-    return rc != 0 ? rc : state->backend->read(state->self, id, out, err);
+    return rc != 0 ? rc : state->backend->read(state->self, end_of_call(state), id, out, err);
 }
 
 static int scan(struct enoki_state *state, const char *start, uint64_t count, bool with_values,
@@ -185,7 +215,8 @@ static int scan(struct enoki_state *state, const char *start, uint64_t count, bo
         return enoki_error_set(err, ENOKI_ELIMIT,
                                "a scan of '%llu' items: at most %u are possible in one call",
                                (unsigned long long)count, ENOKI_SCAN_MAX);
-    return state->backend->scan(state->self, start, count, with_values, out, err);
+    return state->backend->scan(state->self, end_of_call(state), start, count, with_values, out,
+                                err);
 }
 
 int enoki_state_scan(struct enoki_state *state, const char *start, uint64_t count,
@@ -210,7 +241,7 @@ int enoki_state_update(struct enoki_state *state, const char *id, const void *va
         rc = check_id(id, err);
     if (rc == 0)
         rc = check_value(state, value, value_len, err);
-    return rc != 0 ? rc : state->backend->write(state->self, &write, err);
+    return rc != 0 ? rc : state->backend->write(state->self, end_of_call(state), &write, err);
 }
 
 int enoki_state_remove(struct enoki_state *state, const char *id, const struct enoki_expect *expect,
@@ -221,7 +252,7 @@ int enoki_state_remove(struct enoki_state *state, const char *id, const struct e
 
     if (rc == 0)
         rc = check_id(id, err);
-    return rc != 0 ? rc : state->backend->write(state->self, &write, err);
+    return rc != 0 ? rc : state->backend->write(state->self, end_of_call(state), &write, err);
 }
 
 int enoki_state_append(struct enoki_state *state, const void *value, size_t value_len,
@@ -231,7 +262,9 @@ int enoki_state_append(struct enoki_state *state, const void *value, size_t valu
 
     if (rc == 0)
         rc = check_value(state, value, value_len, err);
-    return rc != 0 ? rc : state->backend->append(state->self, value, value_len, id_out, err);
+    return rc != 0 ? rc
+                   : state->backend->append(state->self, end_of_call(state), value, value_len,
+                                            id_out, err);
 }
 
 int enoki_state_import(struct enoki_state *state, const char *id,
@@ -247,6 +280,6 @@ int enoki_state_import(struct enoki_state *state, const char *id,
                              "item '%s' has an empty version: only append-only items may", id);
     if (rc != 0)
         return rc;
-    return state->backend->import(state->self, id, version, value, value == NULL ? 0 : value_len,
-                                  err);
+    return state->backend->import(state->self, end_of_call(state), id, version, value,
+                                  value == NULL ? 0 : value_len, err);
 }

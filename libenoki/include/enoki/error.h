@@ -36,7 +36,9 @@
     X(EUNCERTAIN, -15, "the write may or may not have happened")                                   \
     X(ESTALE, -16, "the replica is behind what this session has seen")                             \
     X(ENOSPACE, -17, "the disk is full")                                                           \
-    X(EFORMAT, -18, "stored data is of another format version or damaged")
+    X(EFORMAT, -18, "stored data is of another format version or damaged")                         \
+    X(EDENIED, -19, "this user may not do that")                                                   \
+    X(EUNAVAILABLE, -20, "no node that could answer is reachable")
 
 enum enoki_status {
     ENOKI_OK = 0,

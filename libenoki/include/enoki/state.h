@@ -27,6 +27,10 @@
  *          ENOKI_ENOMEM, ENOKI_EIO, ENOKI_EFORMAT (the store is damaged).
  *          Writes also: ENOKI_ENOSPACE (disk full; nothing is lost, nothing was written),
  *          ENOKI_ELIMIT (value or id longer than allowed).
+ *          On FReD, and through a relay, also: ENOKI_EUNAVAILABLE (no replica can be reached),
+ *          ENOKI_ETIMEOUT (the deadline passed; a write may or may not have happened),
+ *          ENOKI_ESTALE (no replica has what this session has seen), ENOKI_EDENIED (the user lacks
+ *          a role, or the keygroup is gone: FReD does not tell them apart), ENOKI_ETLS.
  */
 #ifndef ENOKI_STATE_H
 #define ENOKI_STATE_H
@@ -50,20 +54,42 @@ enum enoki_keygroup_kind {
 };
 
 struct enoki_state_options {
-    size_t size;     /* set by the initializer */
-    const char *uri; /* "embedded:DIR[?durability=sync|process][&max_value=BYTES][&node=NAME]
-                             [&keygroup=NAME]" */
+    size_t size; /* set by the initializer */
+    /*
+     * "embedded:DIR[?OPTIONS]": a folder on this machine. OPTIONS, joined by '&':
+     *   durability=sync|process  an acknowledged write survives power loss, or kill -9 only
+     *   max_value=BYTES, node=NAME, keygroup=NAME
+     *
+     * "fred://HOST:PORT[,HOST:PORT...]?tls=DIR&user=NAME[&OPTIONS]": a FReD node, the first
+     * address; the others are asked while it cannot be reached. DIR has ca.crt, NAME.crt, NAME.key.
+     *   admin=NAME       creates or replicates the keygroup at the node and grants user its roles;
+     *                    not given: user does it for itself
+     *   node=ID          the node's id; not given: found by the address in the node's list
+     *   expiry=SECONDS   items are gone so long after a write: of the keygroup at this node, set
+     *                    when it is created or replicated there; 0, the default: never
+     *   stale=wait       a replica is behind the session: wait, look elsewhere (the default)
+     *   stale=fail, any  ENOKI_ESTALE at once; or serve it, marked (enoki_items_is_stale)
+     *   session=DIR      keeps the session there, for one process at a time; else in memory
+     *   durability=...   what a kept session survives, as above
+     *   timeout=MS       the longest that one call takes; default 5000
+     *   start=MS         how long opening waits for a node; default 15000; 0: for ever
+     *   max_value=BYTES, keygroup=NAME
+     *
+     * "relay:FD": what the parent process serves there; the runtimes set it.
+     */
+    const char *uri;
     const char *keygroup; /* 1 to 255 of [A-Za-z0-9]; NULL: the URI's */
-    const char *node;     /* name of this node in versions; NULL: the URI's, else "local" */
+    const char *node; /* embedded: this node's name in versions; NULL: the URI's, else "local" */
     enum enoki_keygroup_kind kind;
     uint64_t max_value_bytes; /* 0: the URI's, else ENOKI_VALUE_DEFAULT_BYTES */
     int must_exist;           /* 1: do not create the keygroup; ENOKI_ENOTFOUND if there is none */
+    uint64_t timeout_ms;      /* of one call, where it can take long; 0: the URI's, else 5000 */
 };
 
 #define ENOKI_STATE_OPTIONS_INIT                                                                   \
     {                                                                                              \
         sizeof(struct enoki_state_options), "embedded:./enoki-state", NULL, NULL,                  \
-            ENOKI_KEYGROUP_ANY, 0, 0                                                               \
+            ENOKI_KEYGROUP_ANY, 0, 0, 0                                                            \
     }
 
 struct enoki_state;
@@ -78,6 +104,9 @@ struct enoki_version;
  * ENOKI_EKIND     the keygroup exists with the other kind
  * ENOKI_ENOTFOUND must_exist is set and there is no such keygroup
  * ENOKI_EFORMAT   a store of an unknown format version, left untouched
+ * ENOKI_ETLS      certificate, key or CA is missing, unreadable, expired or does not fit
+ * ENOKI_EUNAVAILABLE  no FReD node answered in time
+ * ENOKI_EDENIED   the user may not use the keygroup, or not create it
  */
 ENOKI_API ENOKI_MUST_CHECK int enoki_state_open(struct enoki_state **out,
                                                 const struct enoki_state_options *options,
@@ -85,6 +114,13 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_open(struct enoki_state **out,
 
 /* Releases the handle; no call may be in progress. NULL is allowed. */
 ENOKI_API void enoki_state_free(struct enoki_state *state);
+
+/*
+ * Calls that begin from now on end by then, in milliseconds of CLOCK_MONOTONIC, even if their own
+ * timeout is longer. UINT64_MAX, the value at first: no such deadline. A runtime sets that of the
+ * invocation.
+ */
+ENOKI_API void enoki_state_set_deadline(struct enoki_state *state, uint64_t deadline_ms);
 
 /* The kind and the name of the opened keygroup; the name is borrowed until the handle is freed. */
 ENOKI_API enum enoki_keygroup_kind enoki_state_kind(const struct enoki_state *state);
@@ -197,7 +233,8 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_modify(struct enoki_state *state, con
  * if a version that covers it is there, older ones are replaced, concurrent ones stay as siblings.
  * value NULL imports a tombstone.
  *
- * ENOKI_EINVAL  the version is empty on a mutable keygroup
+ * ENOKI_EINVAL  the version is empty on a mutable keygroup, or the store is not embedded: FReD
+ * takes versions from its nodes only
  */
 ENOKI_API ENOKI_MUST_CHECK int enoki_state_import(struct enoki_state *state, const char *id,
                                                   const struct enoki_version *version,
@@ -208,6 +245,9 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_state_import(struct enoki_state *state, con
 
 /* Releases the list and all that it handed out. NULL is allowed. */
 ENOKI_API void enoki_items_free(struct enoki_items *items);
+
+/* 1 if the replica that answered is behind what this session has seen; only with stale=any. */
+ENOKI_API int enoki_items_is_stale(const struct enoki_items *items);
 
 /* Number of entries; 0 for NULL. An index below must be smaller: that is not checked. */
 ENOKI_API size_t enoki_items_count(const struct enoki_items *items);

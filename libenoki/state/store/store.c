@@ -5,6 +5,7 @@
 #include "state/store/lookup.h"
 #include "state/store/queue.h"
 #include "state/store/shared.h"
+#include "state/uri.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static int store_open(void **self_out, const struct en_backend_settings *setting
                       enum enoki_keygroup_kind *kind_out, struct enoki_error *err)
 {
     const struct en_shared_options options = {
-        .dir = settings->where,
+        .dir = settings->uri->where,
         .keygroup = settings->keygroup,
         .kind = settings->kind,
         .must_exist = settings->must_exist,
@@ -77,19 +78,24 @@ static int item_error(const struct store *store, int status, const char *verb, c
     }
 }
 
-static int store_read(void *self, const char *id, struct enoki_items **out, struct enoki_error *err)
+static int store_read(void *self, uint64_t deadline_ms, const char *id, struct enoki_items **out,
+                      struct enoki_error *err)
 {
     struct store *store = self;
+
+    (void)deadline_ms; /* nothing here waits for a network */
 
     return item_error(store, en_lookup_read(en_shared_env(store->shared), id, out), "read", id,
                       err);
 }
 
-static int store_scan(void *self, const char *start, uint64_t count, bool with_values,
-                      struct enoki_items **out, struct enoki_error *err)
+static int store_scan(void *self, uint64_t deadline_ms, const char *start, uint64_t count,
+                      bool with_values, struct enoki_items **out, struct enoki_error *err)
 {
     struct store *store = self;
     int rc = en_lookup_scan(en_shared_env(store->shared), start, count, with_values, out);
+
+    (void)deadline_ms; /* nothing here waits for a network */
 
     if (rc == ENOKI_ELIMIT)
         return enoki_error_set(err, rc,
@@ -148,7 +154,8 @@ static int collect(const struct enoki_items *items, const char *id, struct en_ve
     return 0;
 }
 
-static int store_write(void *self, const struct en_backend_write *write, struct enoki_error *err)
+static int store_write(void *self, uint64_t deadline_ms, const struct en_backend_write *write,
+                       struct enoki_error *err)
 {
     struct store *store = self;
     struct en_version_view *versions = NULL;
@@ -163,6 +170,8 @@ static int store_write(void *self, const struct en_backend_write *write, struct 
     struct en_op_result result;
     int rc = 0;
 
+    (void)deadline_ms; /* nothing here waits for a network */
+
     if (write->expect != NULL)
         rc = collect(write->expect->items, write->id, &versions, &op.version_count);
     op.versions = versions;
@@ -172,7 +181,7 @@ static int store_write(void *self, const struct en_backend_write *write, struct 
     return item_error(store, rc, write->value == NULL ? "removal" : "update", write->id, err);
 }
 
-static int store_append(void *self, const void *value, size_t value_len,
+static int store_append(void *self, uint64_t deadline_ms, const void *value, size_t value_len,
                         char id_out[ENOKI_APPEND_ID_BYTES], struct enoki_error *err)
 {
     struct store *store = self;
@@ -187,6 +196,8 @@ static int store_append(void *self, const void *value, size_t value_len,
     struct en_op_result result;
     int rc;
 
+    (void)deadline_ms; /* nothing here waits for a network */
+
     (void)snprintf(now, sizeof(now), "%" PRIu64, en_clock_wall_ns());
     rc = run(store, &op, &result);
     if (rc == 0)
@@ -194,8 +205,9 @@ static int store_append(void *self, const void *value, size_t value_len,
     return item_error(store, rc, "append", now, err);
 }
 
-static int store_import(void *self, const char *id, const struct enoki_version *version,
-                        const void *value, size_t value_len, struct enoki_error *err)
+static int store_import(void *self, uint64_t deadline_ms, const char *id,
+                        const struct enoki_version *version, const void *value, size_t value_len,
+                        struct enoki_error *err)
 {
     struct store *store = self;
     const struct en_version_view view = en_version_view(version);
@@ -210,11 +222,14 @@ static int store_import(void *self, const char *id, const struct enoki_version *
     };
     struct en_op_result result;
 
+    (void)deadline_ms; /* nothing here waits for a network */
+
     return item_error(store, run(store, &op, &result), "import", id, err);
 }
 
 const struct en_backend en_store_backend = {
     .scheme = "embedded",
+    .is_local = true,
     .open = store_open,
     .close = store_close,
     .read = store_read,
