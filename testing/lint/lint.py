@@ -20,7 +20,7 @@ HOME = {r"event2?[./]": "libenoki/net", r"lmdb\.h": "libenoki/state/store",
         r"libconfig\.h": "libenoki/config", r"dlfcn\.h": ("libenoki/plugin", "libenoki/base/module.c"),
         r"openssl/": "libenoki/tls", r"(grpc|protobuf|fred/)": "libenoki/rpc", r"json": "cmd"}
 # Rules for code also hold in the runtimes and commands, which see public headers only.
-PUBLIC_ONLY = ("runtimes/", "cmd/", "testing/functions/")
+PUBLIC_ONLY = ("runtimes/", "cmd/", "bindings/", "testing/functions/")
 
 found = []
 
@@ -74,7 +74,7 @@ def check(file):
     for number, text in enumerate(lines, 1):
         if re.search(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b", text):
             report(file, number, "something left to do")
-    if file.endswith((".c", ".h")):
+    if file.endswith((".c", ".h", ".cpp", ".hpp")):
         check_c(file, lines)
 
 
@@ -83,7 +83,7 @@ def main():
                             capture_output=True, text=True)
     files = listed.stdout.split("\n") if listed.returncode == 0 else [
         str(p.relative_to(ROOT)) for p in ROOT.rglob("*")]
-    files = [f for f in files if f.endswith((".c", ".h", ".py", ".txt", ".md"))
+    files = [f for f in files if f.endswith((".c", ".h", ".cpp", ".hpp", ".py", ".txt", ".md"))
              and not f.startswith("build") and (ROOT / f).is_file()]
     for file in files:
         check(file)

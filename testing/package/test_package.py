@@ -12,7 +12,8 @@ TESTING = pathlib.Path(__file__).resolve().parent.parent
 SOURCE = TESTING.parent
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 FUNCTION = TESTING / "headers" / "function.c"
-HEADERS = [p.name for p in (SOURCE / "libenoki" / "include" / "enoki").glob("*.h")]
+HEADERS = [p.name for folder in ("libenoki", "bindings/cpp")
+           for p in (SOURCE / folder / "include" / "enoki").iterdir()]
 sys.path.append(str(TESTING / "support"))
 import running  # noqa: E402
 
