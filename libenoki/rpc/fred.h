@@ -113,7 +113,7 @@ struct en_fred_api {
      * ENOKI_EINVAL, ENOKI_ENOMEM, ENOKI_ETLS */
     int (*link_new)(struct en_fred_link **out, struct en_fred_client *client, const char *address,
                     const struct en_fred_identity *identity, struct enoki_error *err);
-    /* Ends calls that run: they return LOST. NULL is allowed. */
+    /* No call may be in progress. NULL is allowed. */
     void (*link_free)(struct en_fred_link *link);
 
     void (*items_free)(struct en_fred_items *items);

@@ -229,6 +229,54 @@ int en_version_supersede(const struct en_version_view *seen, size_t count, const
     return rc;
 }
 
+void en_version_entries(struct en_version_view version, struct en_version_entry *out, size_t room)
+{
+    struct cursor cursor;
+
+    cursor_start(&cursor, version);
+    for (size_t i = 0; i < room && cursor.left > 0; i++, cursor_next(&cursor))
+        out[i] = (struct en_version_entry){cursor.node, cursor.counter};
+}
+
+/* Stable: entries of one name keep their order. Clocks are short, so nothing better pays. */
+static void sort_entries(struct en_version_entry *entries, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct en_version_entry entry = entries[i];
+        size_t at = i;
+
+        for (; at > 0 && strcmp(entries[at - 1].node, entry.node) > 0; at--)
+            entries[at] = entries[at - 1];
+        entries[at] = entry;
+    }
+}
+
+int en_version_build(struct en_version_entry *entries, size_t count, struct en_buffer *out)
+{
+    size_t head = out->len;
+    unsigned kept = 0;
+    int rc;
+
+    if (count > EN_VERSION_NODES_MAX)
+        return ENOKI_ELIMIT;
+    for (size_t i = 0; i < count; i++)
+        if (!en_version_is_node(entries[i].node, strnlen(entries[i].node, EN_VERSION_NODE_MAX + 1)))
+            return ENOKI_EFORMAT;
+    sort_entries(entries, count);
+    rc = en_buffer_append(out, "\0\0", 2);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (i + 1 < count && strcmp(entries[i].node, entries[i + 1].node) == 0)
+            continue;
+        rc = append_entry(out, entries[i].node, entries[i].counter);
+        kept++;
+    }
+    if (rc == 0)
+        en_store_u16(out->data + head, (uint16_t)kept);
+    else
+        out->len = head;
+    return rc;
+}
+
 int en_version_text(struct en_version_view version, struct en_buffer *out)
 {
     struct cursor cursor;

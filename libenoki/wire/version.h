@@ -61,6 +61,24 @@ enum enoki_order en_version_order(struct en_version_view a, struct en_version_vi
 ENOKI_MUST_CHECK int en_version_supersede(const struct en_version_view *seen, size_t count,
                                           const char *node, struct en_buffer *out);
 
+/* One entry of a clock; the node's name is NUL-terminated. */
+struct en_version_entry {
+    const char *node;
+    uint64_t counter;
+};
+
+/* The first entries, as many as there is room for; their names are borrowed from the version. */
+void en_version_entries(struct en_version_view version, struct en_version_entry *out, size_t room);
+
+/*
+ * Sorts the entries and appends the version that they make; of a node that is there twice the last
+ * one counts, as in a protobuf map.
+ *
+ * ENOKI_EFORMAT  a node may not be called so; ENOKI_ELIMIT  more than 1024 of them; ENOKI_ENOMEM
+ */
+ENOKI_MUST_CHECK int en_version_build(struct en_version_entry *entries, size_t count,
+                                      struct en_buffer *out);
+
 /* Appends the text form, "node=counter,node=counter". ENOKI_ENOMEM, ENOKI_ELIMIT */
 ENOKI_MUST_CHECK int en_version_text(struct en_version_view version, struct en_buffer *out);
 
