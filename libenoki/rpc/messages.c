@@ -2,18 +2,19 @@
 
 #include <fred/client.pb-c.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* The generated structs hold pointers to char that encoding only reads. */
-static char *text(const char *given)
-{
-    return *given == '\0' ? NULL : (char *)(uintptr_t)given;
-}
-
+/* The generated structs hold pointers to bytes that encoding only reads. */
 static ProtobufCBinaryData bytes(const void *data, size_t len)
 {
     return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
+}
+
+static ProtobufCBinaryData text(const char *given)
+{
+    return bytes(given, strlen(given));
 }
 
 static int encode(struct en_buffer *out, const ProtobufCMessage *message)
@@ -37,6 +38,7 @@ int en_rpc_encode_create_keygroup(struct en_buffer *out, const char *keygroup, b
     Mcc__Fred__Client__CreateKeygroupRequest request =
         MCC__FRED__CLIENT__CREATE_KEYGROUP_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
     request.has_mutable_ = is_mutable;
     request.mutable_ = is_mutable;
@@ -50,6 +52,7 @@ int en_rpc_encode_keygroup(struct en_buffer *out, const char *keygroup)
     Mcc__Fred__Client__DeleteKeygroupRequest request =
         MCC__FRED__CLIENT__DELETE_KEYGROUP_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
     return encode(out, &request.base);
 }
@@ -58,7 +61,9 @@ int en_rpc_encode_read(struct en_buffer *out, const char *keygroup, const char *
 {
     Mcc__Fred__Client__ReadRequest request = MCC__FRED__CLIENT__READ_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
+    request.has_id = *id != '\0';
     request.id = text(id);
     return encode(out, &request.base);
 }
@@ -68,7 +73,9 @@ int en_rpc_encode_scan(struct en_buffer *out, const char *keygroup, const char *
 {
     Mcc__Fred__Client__ScanRequest request = MCC__FRED__CLIENT__SCAN_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
+    request.has_id = *start != '\0';
     request.id = text(start);
     request.has_count = count != 0;
     request.count = count;
@@ -80,6 +87,7 @@ int en_rpc_encode_append(struct en_buffer *out, const char *keygroup, uint64_t i
 {
     Mcc__Fred__Client__AppendRequest request = MCC__FRED__CLIENT__APPEND_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
     request.has_id = id != 0;
     request.id = id;
@@ -93,7 +101,9 @@ int en_rpc_encode_replica(struct en_buffer *out, const char *keygroup, const cha
 {
     Mcc__Fred__Client__AddReplicaRequest request = MCC__FRED__CLIENT__ADD_REPLICA_REQUEST__INIT;
 
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
+    request.has_nodeid = *node != '\0';
     request.nodeid = text(node);
     request.has_expiry = expiry_s != 0;
     request.expiry = expiry_s;
@@ -105,7 +115,9 @@ int en_rpc_encode_user(struct en_buffer *out, const char *user, const char *keyg
 {
     Mcc__Fred__Client__AddUserRequest request = MCC__FRED__CLIENT__ADD_USER_REQUEST__INIT;
 
+    request.has_user = *user != '\0';
     request.user = text(user);
+    request.has_keygroup = *keygroup != '\0';
     request.keygroup = text(keygroup);
     request.has_role = role != 0;
     request.role = (int32_t)role;
@@ -172,7 +184,9 @@ static int encode_update(struct en_buffer *out, const struct en_fred_write *writ
 {
     Mcc__Fred__Client__UpdateRequest request = MCC__FRED__CLIENT__UPDATE_REQUEST__INIT;
 
+    request.has_keygroup = *write->keygroup != '\0';
     request.keygroup = text(write->keygroup);
+    request.has_id = *write->id != '\0';
     request.id = text(write->id);
     request.has_data = write->value_len > 0;
     request.data = bytes(write->value, write->value_len);
@@ -186,7 +200,9 @@ static int encode_delete(struct en_buffer *out, const struct en_fred_write *writ
 {
     Mcc__Fred__Client__DeleteRequest request = MCC__FRED__CLIENT__DELETE_REQUEST__INIT;
 
+    request.has_keygroup = *write->keygroup != '\0';
     request.keygroup = text(write->keygroup);
+    request.has_id = *write->id != '\0';
     request.id = text(write->id);
     request.n_versions = write->version_count;
     request.versions = clocks->versions;
