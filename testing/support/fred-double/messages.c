@@ -144,10 +144,89 @@ static const ProtobufCMessageDescriptor *type_of(const char *method)
     return types[i].type;
 }
 
-enum fields_result fields_read(struct fields *fields, const char *method, struct text bytes)
+/* Moves *at behind a varint; false at the end, or if it is longer than 64 bits. */
+static bool skip_varint(const struct text *bytes, size_t *at, uint64_t *out)
+{
+    *out = 0;
+    for (unsigned shift = 0; shift < 70 && *at < bytes->len; shift += 7) {
+        unsigned char byte = (unsigned char)bytes->data[(*at)++];
+
+        *out |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
+        if (byte < 0x80)
+            return true;
+    }
+    return false;
+}
+
+static bool skip_value(const struct text *bytes, size_t *at, unsigned wire)
+{
+    uint64_t len = 0;
+
+    if (wire == 0)
+        return skip_varint(bytes, at, &len);
+    if (wire == 2 && !skip_varint(bytes, at, &len))
+        return false;
+    if (wire != 1 && wire != 2 && wire != 5)
+        return false;
+    len = wire == 1 ? 8 : wire == 5 ? 4 : len;
+    if (len > bytes->len - *at)
+        return false;
+    *at += (size_t)len;
+    return true;
+}
+
+static bool fits(const ProtobufCMessageDescriptor *type, uint64_t tag)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> 3));
+    bool is_bytes;
+
+    if (field == NULL)
+        return true;
+    is_bytes = field->type == PROTOBUF_C_TYPE_BYTES || field->type == PROTOBUF_C_TYPE_STRING ||
+               field->type == PROTOBUF_C_TYPE_MESSAGE;
+    return (tag & 7) == (is_bytes ? 2 : 0);
+}
+
+/* The message without fields of another wire type than their own: protobuf-c takes those for
+ * errors, others for unknown fields. A message that is broken stays so. */
+static struct text without_misfits(const ProtobufCMessageDescriptor *type, struct text bytes)
+{
+    char *copy = need(malloc(bytes.len + 1));
+    struct text kept = {copy, 0};
+    size_t at = 0;
+
+    while (at < bytes.len) {
+        size_t begin = at;
+        uint64_t tag;
+
+        if (!skip_varint(&bytes, &at, &tag) || !skip_value(&bytes, &at, (unsigned)(tag & 7)))
+            at = bytes.len;
+        else if (!fits(type, tag))
+            continue;
+        memcpy(copy + kept.len, bytes.data + begin, at - begin);
+        kept.len += at - begin;
+    }
+    return kept;
+}
+
+static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, struct text bytes)
 {
     ProtobufCMessage *message =
-        protobuf_c_message_unpack(type_of(method), NULL, bytes.len, (const uint8_t *)bytes.data);
+        protobuf_c_message_unpack(type, NULL, bytes.len, (const uint8_t *)bytes.data);
+    struct text kept;
+
+    if (message != NULL)
+        return message;
+    kept = without_misfits(type, bytes);
+    message = protobuf_c_message_unpack(type, NULL, kept.len, (const uint8_t *)kept.data);
+    free((char *)(uintptr_t)kept.data);
+    return message;
+}
+
+enum fields_result fields_read(struct fields *fields, const char *method, struct text bytes)
+{
+    ProtobufCMessage *message = unpack(type_of(method), bytes);
     protobuf_c_boolean is_mutable = 0;
 
     if (message == NULL)

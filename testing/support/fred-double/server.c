@@ -231,7 +231,7 @@ static char *peer_address(grpc_call *call)
 static bool check_source(struct exchange *exchange, const grpc_auth_context *context)
 {
     grpc_auth_property_iterator iterator =
-        grpc_auth_context_find_properties_by_name(context, "x509_ip");
+        grpc_auth_context_find_properties_by_name(context, GRPC_PEER_IP_PROPERTY_NAME);
     const grpc_auth_property *found;
     char *address = peer_address(exchange->call);
     char valid[200] = "";

@@ -201,7 +201,7 @@ enum store_result store_remove(struct store *store, const struct store_write *wr
                                struct clock *made)
 {
     static const struct text nothing = {"", 0};
-    struct item *item = find(store, write->id);
+    struct item *item = is_legal_name(write->id) ? find(store, write->id) : NULL;
 
     if (item != NULL)
         expire(item, write->now_ms);
