@@ -5,6 +5,7 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+int certs_command(int argc, char **argv);
 int state_command(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
+    {"certs", certs_command, "make and look after TLS certificates"},
     {"state", state_command, "look at and change a keygroup's items"},
 };
 

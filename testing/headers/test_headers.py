@@ -66,6 +66,10 @@ class Headers(unittest.TestCase):
         self.assertRegex(self.run_program("config", [("node.conf", bad)]).stderr,
                          r"node\.conf:1: .*worker")
 
+    def test_tls_issues_and_loads(self):
+        done = self.run_program("tls")
+        self.assertEqual((done.returncode, done.stdout), (0, "alice\n"), done.stderr)
+
     def test_function_answers(self):
         self.serves([BUILD / "cmd" / "enoki-run", "-n", "fn", PROGRAMS / "header_function.so"])
 

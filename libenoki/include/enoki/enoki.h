@@ -9,5 +9,6 @@
 #include <enoki/invocation.h>
 #include <enoki/runtime.h>
 #include <enoki/state.h>
+#include <enoki/tls.h>
 
 #endif
