@@ -7,14 +7,11 @@
  *       printf("%s\n", enoki_tls_user(tls));
  *   enoki_tls_free(tls);
  *
- *   DIR/ca.crt       the CA's certificate: everybody's
- *   DIR/ca/ca.key    its key: needed to issue and renew only
- *   DIR/NAME.crt     a certificate, with whatever stands between it and the CA
- *   DIR/NAME.key     its key
- *
- * Folders that are made get mode 0700, keys 0600. A file is written whole or not at all. OpenSSL is
- * loaded with the first call.
- *
+ * Files    DIR/ca.crt, the CA's certificate, is everybody's; DIR/ca/ca.key, its key, is needed to
+ *          issue and renew only. DIR/NAME.crt is a certificate, with whatever stands between it and
+ *          the CA; DIR/NAME.key is its key.
+ *          Folders that are made get mode 0700, keys 0600. A file is written whole or not at all.
+ * OpenSSL  is loaded with the first call.
  * Names    1 to 64 bytes without '/', '|' and control characters, not beginning with '.', not "ca".
  *          The certificate's common name; FReD takes it as the user.
  * Memory   What a call hands out is owned by the caller.

@@ -33,8 +33,9 @@ struct en_session;
 struct en_session_options {
     const char *folder; /* DIR; the session is DIR/KEYGROUP.session/. NULL: in memory only */
     const char *keygroup;
-    bool durable;             /* after power loss, know what may be missing */
+    bool durable;             /* lose as little as can be by power loss */
     uint64_t max_age_ms;      /* 0: EN_SESSION_MAX_AGE_MS */
+    const char *boot_id;      /* NULL: this machine's */
     const struct en_log *log; /* borrowed until close; may be NULL */
 };
 
@@ -56,7 +57,8 @@ struct en_seen {
     struct en_version_view *versions; /* NULL if count is 0 */
     bool is_removed;                  /* all that was seen are removals */
     void *memory;
-    /* A fixed room for the usual case, so that a look costs no allocation. */
+    /* Room for the usual case, so that a look costs no allocation. */
+    struct en_version_view few[4];
     unsigned char room[256];
 };
 
@@ -95,7 +97,7 @@ ENOKI_MUST_CHECK int en_session_wrote(struct en_session *session, const char *id
 
 /* After power loss: what was seen of id may be missing here. en_session_confirm() ends it, once the
  * versions of all replicas were learned. */
-bool en_session_is_in_doubt(const struct en_session *session, const char *id);
+bool en_session_is_in_doubt(struct en_session *session, const char *id);
 ENOKI_MUST_CHECK int en_session_confirm(struct en_session *session, const char *id);
 
 /* Forgets everything, on disk too: the keygroup was deleted. */
@@ -107,6 +109,6 @@ struct en_session_numbers {
     uint64_t evicted; /* since it was opened */
 };
 
-struct en_session_numbers en_session_numbers(const struct en_session *session);
+struct en_session_numbers en_session_numbers(struct en_session *session);
 
 #endif
