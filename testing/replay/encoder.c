@@ -23,8 +23,6 @@ struct step {
     struct json_object *request;
     struct json_object *response;
     struct json_object *hosts; /* what the recording had for ${...} */
-    struct en_buffer text[6];  /* texts with their shorthands written out */
-    size_t texts;
 };
 
 static void fail(struct count *count, const struct step *step, const char *what)
@@ -49,37 +47,50 @@ static struct json_object *member(struct json_object *object, const char *name)
     return found;
 }
 
-/* The text of a string, or of {"repeat": s, "times": n}. */
-static const struct en_buffer *text_of(struct step *step, const char *name)
+/* The value without shorthands: {"repeat": s, "times": n} is s, n times. A new object. */
+static struct json_object *written_out(struct json_object *value)
 {
-    struct en_buffer *out = &step->text[step->texts++];
-    struct json_object *value = member(step->request, name), *repeat = member(value, "repeat");
-    int times = 1;
+    struct json_object *repeat = member(value, "repeat"), *out;
+    struct en_buffer text = EN_BUFFER_INIT(LINE_MAX_BYTES);
 
-    *out = (struct en_buffer)EN_BUFFER_INIT(LINE_MAX_BYTES);
     if (repeat != NULL) {
-        times = json_object_get_int(member(value, "times"));
-        value = repeat;
+        for (int i = json_object_get_int(member(value, "times")); i > 0; i--)
+            check(en_buffer_append(&text, json_object_get_string(repeat),
+                                   (size_t)json_object_get_string_len(repeat)));
+        out = json_object_new_string_len(text.data, (int)text.len);
+        en_buffer_fini(&text);
+        return out;
     }
-    check(en_buffer_append(out, "", 0));
-    check(en_buffer_reserve(out, 1));
-    for (int i = 0; i < times; i++)
-        check(en_buffer_append(out, json_object_get_string(value),
-                               (size_t)json_object_get_string_len(value)));
+    if (json_object_is_type(value, json_type_array)) {
+        out = json_object_new_array();
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            json_object_array_add(out, written_out(json_object_array_get_idx(value, i)));
+        return out;
+    }
+    if (!json_object_is_type(value, json_type_object))
+        return json_object_get(value);
+    out = json_object_new_object();
+    json_object_object_foreach(value, name, inner)
+        json_object_object_add(out, name, written_out(inner));
     return out;
 }
 
-static const char *word(struct step *step, const char *name)
+static const char *word(const struct step *step, const char *name)
 {
-    return text_of(step, name)->data;
+    return json_object_get_string(member(step->request, name));
 }
 
-static int64_t number(struct step *step, const char *name)
+static size_t word_len(const struct step *step, const char *name)
+{
+    return (size_t)json_object_get_string_len(member(step->request, name));
+}
+
+static int64_t number(const struct step *step, const char *name)
 {
     return json_object_get_int64(member(step->request, name));
 }
 
-static int encode_write(struct step *step, struct en_buffer *out)
+static int encode_write(const struct step *step, struct en_buffer *out)
 {
     struct en_version_view views[VERSIONS_MAX];
     struct en_buffer clocks[VERSIONS_MAX];
@@ -88,10 +99,8 @@ static int encode_write(struct step *step, struct en_buffer *out)
     int rc = 0;
 
     if (strcmp(step->call, "Update") == 0) {
-        const struct en_buffer *value = text_of(step, "data");
-
-        write.value = value->data;
-        write.value_len = value->len;
+        write.value = word(step, "data");
+        write.value_len = word_len(step, "data");
     }
     write.versions = views;
     for (size_t i = 0; rc == 0 && i < json_object_array_length(versions); i++) {
@@ -109,7 +118,7 @@ static int encode_write(struct step *step, struct en_buffer *out)
     return rc;
 }
 
-static int encode_role(struct step *step, struct en_buffer *out)
+static int encode_role(const struct step *step, struct en_buffer *out)
 {
     static const char *const roles[] = {"ReadKeygroup", "WriteKeygroup", "ConfigureReplica",
                                         "ConfigureTrigger", "ConfigureKeygroups"};
@@ -122,7 +131,7 @@ static int encode_role(struct step *step, struct en_buffer *out)
     return ENOKI_EINVAL;
 }
 
-static int encode_read(struct step *step, struct en_buffer *out)
+static int encode_read(const struct step *step, struct en_buffer *out)
 {
     /* Not among what the library sends: the filter is no use to anybody. */
     if (json_object_array_length(member(step->request, "versions")) != 0)
@@ -130,10 +139,8 @@ static int encode_read(struct step *step, struct en_buffer *out)
     return en_rpc_encode_read(out, word(step, "keygroup"), word(step, "id"));
 }
 
-static int encode_items(struct step *step, struct en_buffer *out)
+static int encode_items(const struct step *step, struct en_buffer *out)
 {
-    const struct en_buffer *value;
-
     if (strcmp(step->call, "Read") == 0)
         return encode_read(step, out);
     if (strcmp(step->call, "Scan") == 0 || strcmp(step->call, "Keys") == 0)
@@ -143,14 +150,13 @@ static int encode_items(struct step *step, struct en_buffer *out)
         return encode_write(step, out);
     if (strcmp(step->call, "Append") != 0)
         return ENOKI_ENOTFOUND;
-    value = text_of(step, "data");
     return en_rpc_encode_append(out, word(step, "keygroup"),
-                                json_object_get_uint64(member(step->request, "id")), value->data,
-                                value->len);
+                                json_object_get_uint64(member(step->request, "id")),
+                                word(step, "data"), word_len(step, "data"));
 }
 
 /* ENOKI_EINVAL, ENOKI_ENOTFOUND: nothing that the library sends. */
-static int encode(struct step *step, struct en_buffer *out)
+static int encode(const struct step *step, struct en_buffer *out)
 {
     const char *call = step->call;
     int rc = encode_items(step, out);
@@ -253,7 +259,7 @@ static void sort_clocks(struct en_buffer *message, const char *call)
     }
 }
 
-static void check_request(struct step *step, const char *hex, struct count *count)
+static void check_request(const struct step *step, const char *hex, struct count *count)
 {
     struct en_buffer made = EN_BUFFER_INIT(LINE_MAX_BYTES);
     struct en_buffer recorded = EN_BUFFER_INIT(LINE_MAX_BYTES);
@@ -271,8 +277,6 @@ static void check_request(struct step *step, const char *hex, struct count *coun
             (made.len > 0 && memcmp(made.data, recorded.data, made.len) != 0))
             fail(count, step, "the request has other bytes");
     }
-    for (size_t i = 0; i < step->texts; i++)
-        en_buffer_fini(&step->text[i]);
     en_buffer_fini(&made);
     en_buffer_fini(&recorded);
 }
@@ -431,7 +435,7 @@ static void check_file(const char *folder, const char *name, struct count *count
     char path[4096];
     char *text = NULL;
     size_t room = 0;
-    struct json_object *header = NULL;
+    struct json_object *header = NULL, *full;
     FILE *file;
 
     (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -445,7 +449,9 @@ static void check_file(const char *folder, const char *name, struct count *count
             header = line;
             continue;
         }
-        check_line(name, line, member(header, "recorded_hosts"), count);
+        full = written_out(line);
+        check_line(name, full, member(header, "recorded_hosts"), count);
+        json_object_put(full);
         json_object_put(line);
     }
     json_object_put(header);
@@ -470,5 +476,5 @@ int main(int argc, char **argv)
     printf("%u requests and %u answers compared, %u are nothing that the library sends or reads, "
            "%u differ\n",
            count.requests, count.answers, count.outside, count.bad);
-    return count.bad != 0 || count.requests < 500 || count.answers < 300 ? 1 : 0;
+    return count.bad != 0 || count.requests < 700 || count.answers < 250 ? 1 : 0;
 }
