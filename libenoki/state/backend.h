@@ -20,6 +20,17 @@
 
 struct en_uri;
 
+/* Where what an operator should know goes. */
+struct en_notify {
+    enoki_state_log_fn fn; /* NULL: nowhere */
+    void *context;
+};
+
+enum { EN_NOTIFY_ERROR = 0, EN_NOTIFY_WARN = 1, EN_NOTIFY_INFO = 2 };
+
+void en_notify(const struct en_notify *notify, int level, const char *format, ...)
+    ENOKI_PRINTF(3, 4);
+
 /* What opening needs, defaults filled in and checked; borrowed for the call. */
 struct en_backend_settings {
     const struct en_uri *uri; /* what concerns one backend alone: its own to check */
@@ -29,6 +40,7 @@ struct en_backend_settings {
     enum enoki_keygroup_kind kind;
     bool must_exist;
     uint64_t max_value_bytes;
+    struct en_notify notify;
 };
 
 /* One write. */

@@ -1,3 +1,4 @@
+#include "state/fred/fred.h"
 #include "state/items.h"
 #include "state/store/store.h"
 #include "state/uri.h"
@@ -19,7 +20,7 @@ struct enoki_state {
     char keygroup[];
 };
 
-static const struct en_backend *const backends[] = {&en_store_backend};
+static const struct en_backend *const backends[] = {&en_store_backend, &en_fred_backend};
 
 static const struct en_backend *find_backend(const char *scheme)
 {
@@ -41,6 +42,7 @@ static int settle(const struct enoki_state_options *options, const struct en_uri
     settings->node = options->node != NULL ? options->node : uri->node;
     settings->kind = options->kind;
     settings->must_exist = options->must_exist != 0;
+    settings->notify = (struct en_notify){options->log, options->log_context};
     if (settings->node == NULL)
         settings->node = "local";
     if (max_value == 0)

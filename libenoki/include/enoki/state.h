@@ -53,6 +53,10 @@ enum enoki_keygroup_kind {
     ENOKI_KEYGROUP_APPEND = 2,  /* append only */
 };
 
+/* Told what an operator should know: level 0 is an error, 1 a warning, 2 information. Any thread;
+ * message is borrowed for the call. */
+typedef void (*enoki_state_log_fn)(void *context, int level, const char *message);
+
 struct enoki_state_options {
     size_t size; /* set by the initializer */
     /*
@@ -84,12 +88,14 @@ struct enoki_state_options {
     uint64_t max_value_bytes; /* 0: the URI's, else ENOKI_VALUE_DEFAULT_BYTES */
     int must_exist;           /* 1: do not create the keygroup; ENOKI_ENOTFOUND if there is none */
     uint64_t timeout_ms;      /* of one call, where it can take long; 0: the URI's, else 5000 */
+    enoki_state_log_fn log;   /* NULL: nobody is told */
+    void *log_context;
 };
 
 #define ENOKI_STATE_OPTIONS_INIT                                                                   \
     {                                                                                              \
         sizeof(struct enoki_state_options), "embedded:./enoki-state", NULL, NULL,                  \
-            ENOKI_KEYGROUP_ANY, 0, 0, 0                                                            \
+            ENOKI_KEYGROUP_ANY, 0, 0, 0, NULL, NULL                                                \
     }
 
 struct enoki_state;

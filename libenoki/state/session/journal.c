@@ -167,7 +167,7 @@ static int load_last(struct en_journal *journal,
     }
     state = en_load_u32(bytes + STATE_AT);
     good = HEAD_BYTES +
-           en_records_replay(bytes + HEAD_BYTES, len - HEAD_BYTES, load, context, &load_rc);
+           en_session_records_replay(bytes + HEAD_BYTES, len - HEAD_BYTES, load, context, &load_rc);
     news->was_cut = load_rc == 0 && !is_all_zero(bytes + good, len - good);
     /* Killed within this boot, nothing is missing: the map is the file. */
     news->is_in_doubt =
@@ -190,7 +190,7 @@ static int measure(void *context, const struct en_table_entry *entry)
 {
     const struct en_table_content content = content_of(entry);
 
-    *(size_t *)context += en_record_len(&content);
+    *(size_t *)context += en_session_record_len(&content);
     return 0;
 }
 
@@ -203,11 +203,11 @@ static int fill(void *context, const struct en_table_entry *entry)
 {
     const struct en_table_content content = content_of(entry);
     struct filling *filling = context;
-    size_t len = en_record_len(&content);
+    size_t len = en_session_record_len(&content);
 
     if (len > filling->left)
         return ENOKI_ELIMIT;
-    en_record_write(filling->at, &content);
+    en_session_record_write(filling->at, &content);
     filling->at += len;
     filling->left -= len;
     return 0;
@@ -298,11 +298,11 @@ int en_journal_renew(struct en_journal *journal, struct en_table *table, bool is
 
 int en_journal_add(struct en_journal *journal, const struct en_table_content *content)
 {
-    size_t len = en_record_len(content);
+    size_t len = en_session_record_len(content);
 
     if (journal->map == NULL || len > journal->map_len - journal->used)
         return ENOKI_ELIMIT;
-    en_record_write(journal->map + journal->used, content);
+    en_session_record_write(journal->map + journal->used, content);
     journal->used += len;
     __atomic_store_n(&journal->is_dirty, true, __ATOMIC_RELEASE);
     return 0;

@@ -9,9 +9,8 @@
 #define BODY_HEAD_BYTES 6u
 
 enum flag { FLAG_REMOVED = 1, FLAG_CONFIRMED = 2 };
-* /
 
-    static uint64_t check_of(const unsigned char *bytes, size_t len)
+static uint64_t check_of(const unsigned char *bytes, size_t len)
 {
     uint64_t sum = 14695981039346656037u;
 
@@ -53,9 +52,9 @@ static bool read_body(const unsigned char *body, size_t len, struct en_table_con
     return left == 0;
 }
 
-size_t en_records_replay(const unsigned char *bytes, size_t len,
-                         int (*load)(void *context, const struct en_table_content *content),
-                         void *context, int *rc_out)
+size_t en_session_records_replay(const unsigned char *bytes, size_t len,
+                                 int (*load)(void *context, const struct en_table_content *content),
+                                 void *context, int *rc_out)
 {
     char id[ENOKI_NAME_MAX + 1];
     size_t at = 0;
@@ -78,16 +77,16 @@ size_t en_records_replay(const unsigned char *bytes, size_t len,
     return at;
 }
 
-size_t en_record_len(const struct en_table_content *content)
+size_t en_session_record_len(const struct en_table_content *content)
 {
     return RECORD_HEAD_BYTES + BODY_HEAD_BYTES + strlen(content->id) + content->versions_len;
 }
 
 /* The length goes last: a record without it is not there. */
-void en_record_write(unsigned char *to, const struct en_table_content *content)
+void en_session_record_write(unsigned char *to, const struct en_table_content *content)
 {
     size_t id_len = strlen(content->id);
-    size_t body_len = en_record_len(content) - RECORD_HEAD_BYTES;
+    size_t body_len = en_session_record_len(content) - RECORD_HEAD_BYTES;
     unsigned char *body = to + RECORD_HEAD_BYTES;
 
     body[0] = (unsigned char)id_len;

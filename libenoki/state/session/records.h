@@ -12,15 +12,16 @@
 
 #include "state/session/table.h"
 
-size_t en_record_len(const struct en_table_content *content);
+size_t en_session_record_len(const struct en_table_content *content);
 
-/* Writes en_record_len() bytes. The length goes last: a record whose writer died is not there. */
-void en_record_write(unsigned char *to, const struct en_table_content *content);
+/* Writes en_session_record_len() bytes. The length goes last: a record whose writer died is not
+ * there. */
+void en_session_record_write(unsigned char *to, const struct en_table_content *content);
 
 /* Calls load with each record until one is not whole, or load's status is not 0: *rc_out. Returns
  * how many bytes were good. */
-size_t en_records_replay(const unsigned char *bytes, size_t len,
-                         int (*load)(void *context, const struct en_table_content *content),
-                         void *context, int *rc_out);
+size_t en_session_records_replay(const unsigned char *bytes, size_t len,
+                                 int (*load)(void *context, const struct en_table_content *content),
+                                 void *context, int *rc_out);
 
 #endif

@@ -20,7 +20,7 @@ struct en_session {
     pthread_mutex_t changing;   /* before a part's lock: the journal has changes in their order */
     atomic_bool is_in_doubt;
     uint64_t doubt_ends_ms;
-    const struct en_log *log;
+    struct en_notify notify;
     pid_t pid;
 };
 
@@ -51,15 +51,16 @@ static void tell(const struct en_session *session, const char *folder,
                  const struct en_journal_news *news)
 {
     if (news->was_damaged)
-        en_log(session->log, ENOKI_LOG_WARN,
-               "the session in '%s' cannot be read: beginning anew, and asking all replicas once "
-               "for each item",
-               folder);
+        en_notify(
+            &session->notify, EN_NOTIFY_WARN,
+            "the session in '%s' cannot be read: beginning anew, and asking all replicas once "
+            "for each item",
+            folder);
     else if (news->is_in_doubt)
-        en_log(session->log, ENOKI_LOG_WARN,
-               "the session in '%s' was not closed before the machine went down: asking all "
-               "replicas once for each item",
-               folder);
+        en_notify(&session->notify, EN_NOTIFY_WARN,
+                  "the session in '%s' was not closed before the machine went down: asking all "
+                  "replicas once for each item",
+                  folder);
 }
 
 static int open_journal(struct en_session *session, const struct en_session_options *options,
@@ -92,7 +93,7 @@ int en_session_open(struct en_session **out, const struct en_session_options *op
 
     if (session != NULL) {
         (void)pthread_mutex_init(&session->changing, NULL);
-        session->log = options->log;
+        session->notify = options->notify;
         session->pid = getpid();
         session->doubt_ends_ms = coarse_ms() + age;
         rc = en_table_new(&session->table, age);
@@ -303,7 +304,7 @@ static int keep_on_disk(struct en_session *session, const struct en_table_conten
         if (rc == 0)
             rc = en_journal_add(session->journal, content);
         else
-            en_log(session->log, ENOKI_LOG_ERROR, "%s", err.message);
+            en_notify(&session->notify, EN_NOTIFY_ERROR, "%s", err.message);
     }
     return rc;
 }

@@ -22,7 +22,7 @@
 #ifndef EN_SESSION_H
 #define EN_SESSION_H
 
-#include "base/log.h"
+#include "state/backend.h"
 #include "wire/version.h"
 
 struct en_session;
@@ -33,10 +33,10 @@ struct en_session;
 struct en_session_options {
     const char *folder; /* DIR; the session is DIR/KEYGROUP.session/. NULL: in memory only */
     const char *keygroup;
-    bool durable;             /* lose as little as can be by power loss */
-    uint64_t max_age_ms;      /* 0: EN_SESSION_MAX_AGE_MS */
-    const char *boot_id;      /* NULL: this machine's */
-    const struct en_log *log; /* borrowed until close; may be NULL */
+    bool durable;        /* lose as little as can be by power loss */
+    uint64_t max_age_ms; /* 0: EN_SESSION_MAX_AGE_MS */
+    const char *boot_id; /* NULL: this machine's */
+    struct en_notify notify;
 };
 
 /*
