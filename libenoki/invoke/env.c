@@ -6,6 +6,8 @@
 
 #define KEYGROUP_PREFIX "tinyFaaS"
 #define MESSAGE_BYTES 4096
+/* Whoever serves the relay has a timeout of its own, and the call a deadline. */
+#define RELAY_TIMEOUT_MS 86400000u
 
 const char *enoki_env_name(const struct enoki_env *env)
 {
@@ -52,10 +54,38 @@ void enoki_env_log(const struct enoki_env *env, enum enoki_log_level level, cons
     en_log_fields(log, level, message, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-int enoki_env_state(const struct enoki_env *env, struct enoki_state **out, struct enoki_error *err)
+static void log_state(void *context, int level, const char *message)
+{
+    en_log(context, (enum enoki_log_level)level, "%s", message);
+}
+
+int en_env_open_state(const struct en_instance_options *settings, struct enoki_state **out,
+                      struct enoki_error *err)
 {
     struct enoki_state_options options = ENOKI_STATE_OPTIONS_INIT;
+    const struct enoki_function_settings *function = settings->function;
     char keygroup[sizeof(KEYGROUP_PREFIX) + ENOKI_NAME_MAX];
+    char door[32];
+
+    (void)snprintf(keygroup, sizeof(keygroup), KEYGROUP_PREFIX "%s", function->name);
+    options.keygroup = function->keygroup != NULL ? function->keygroup : keygroup;
+    options.node = settings->node->node;
+    options.log = log_state;
+    options.log_context = (void *)(uintptr_t)settings->log;
+    if (function->state != NULL)
+        options.uri = function->state;
+    else if (settings->node->state != NULL)
+        options.uri = settings->node->state;
+    if (settings->state_door != 0) {
+        (void)snprintf(door, sizeof(door), "relay:%d", settings->state_door);
+        options.uri = door;
+        options.timeout_ms = RELAY_TIMEOUT_MS;
+    }
+    return enoki_state_open(out, &options, err);
+}
+
+int enoki_env_state(const struct enoki_env *env, struct enoki_state **out, struct enoki_error *err)
+{
     const struct enoki_function_settings *function = env->options.function;
     int rc;
 
@@ -65,14 +95,10 @@ int enoki_env_state(const struct enoki_env *env, struct enoki_state **out, struc
                                "before workers are forked: ask for it in open or invoke",
                                function->name);
     if (env->live->state == NULL) {
-        (void)snprintf(keygroup, sizeof(keygroup), KEYGROUP_PREFIX "%s", function->name);
-        options.keygroup = function->keygroup != NULL ? function->keygroup : keygroup;
-        options.node = env->options.node->node;
-        if (env->options.node->state != NULL)
-            options.uri = env->options.node->state;
-        rc = enoki_state_open(&env->live->state, &options, err);
+        rc = en_env_open_state(&env->options, &env->live->state, err);
         if (rc != 0)
             return rc;
+        enoki_state_set_deadline(env->live->state, env->live->deadline_ms);
     }
     *out = env->live->state;
     return 0;

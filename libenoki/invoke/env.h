@@ -12,6 +12,7 @@
 struct en_env_live {
     struct enoki_state *state; /* NULL until first used */
     uint64_t call_id;          /* 0 between calls */
+    uint64_t deadline_ms;      /* of the call; UINT64_MAX between calls */
 };
 
 struct enoki_env {

@@ -55,6 +55,7 @@ int en_instance_open(struct en_instance **out, const struct en_instance_options 
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory");
     instance->env.options = *options;
     instance->env.live = &instance->live;
+    instance->live.deadline_ms = UINT64_MAX;
     if (function->open != NULL)
         rc = check_result("open", function->open(&instance->env, &instance->opened, &own), &own);
     if (rc != 0) {
@@ -116,6 +117,9 @@ void en_instance_run(struct en_instance *instance, const struct en_request *requ
     err.status = 0;
     err.message[0] = '\0';
     instance->live.call_id = info->id;
+    instance->live.deadline_ms = info->deadline_ms;
+    if (instance->live.state != NULL)
+        enoki_state_set_deadline(instance->live.state, info->deadline_ms);
     rc = check_result("invoke", function->invoke(instance->opened, &call, &err), &err);
     instance->live.call_id = 0;
 

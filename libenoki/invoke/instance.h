@@ -23,7 +23,13 @@ struct en_instance_options {
     const struct enoki_node_settings *node;
     const struct en_log *log;
     const char *worker; /* for log lines: "0", "17" */
+    int state_door;     /* a relay's door to the state (state/relay/relay.h); 0: opened directly */
 };
+
+/* The function's state, as settings have it; no part of an instance. What enoki_state_open()
+ * returns; on success *out is owned by the caller. */
+ENOKI_MUST_CHECK int en_env_open_state(const struct en_instance_options *settings,
+                                       struct enoki_state **out, struct enoki_error *err);
 
 /* Calls the plugin's preload, if any. Before any fork of workers; state is refused there. */
 ENOKI_MUST_CHECK int en_instance_preload(const struct en_instance_options *options,

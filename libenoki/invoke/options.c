@@ -168,39 +168,51 @@ static int take_environment(struct en_arguments *arguments)
                               complaint);
 }
 
+#define SESSION_DEFAULT "./enoki-state"
+
+/* What a URI says that settings have fields for; all in the arena. False: no memory. */
+static bool take_uri(struct owner *owner, const char *text, const struct en_uri *uri)
+{
+    bool is_fred = strcmp(uri->scheme, "fred") == 0;
+    const char *state = text, *node = NULL, *keygroup = NULL;
+
+    /* What a runtime has seen outlives it. */
+    if (is_fred && uri->session == NULL)
+        state = en_arena_textf(&owner->arena, "%s&session=" SESSION_DEFAULT, text);
+    if (!is_fred && uri->node != NULL) {
+        node = en_arena_textf(&owner->arena, "%s", uri->node);
+        if (node == NULL)
+            return false;
+        owner->options.node.node = node;
+    }
+    if (uri->keygroup != NULL) {
+        keygroup = en_arena_textf(&owner->arena, "%s", uri->keygroup);
+        if (keygroup == NULL)
+            return false;
+        owner->function.keygroup = keygroup;
+    }
+    owner->options.node.state = state;
+    owner->function.state = NULL;
+    return state != NULL;
+}
+
 /* A URI may name node and keygroup; those of the file would beat it, but -s beats the file. */
 static int apply_state(struct owner *owner, const struct en_arguments *arguments)
 {
     struct enoki_error err = ENOKI_ERROR_INIT;
-    const char *node = NULL, *keygroup = NULL;
     struct en_uri uri;
-    bool is_here;
+    int status = EN_OPTIONS_RUN;
 
-    if (strncmp(arguments->state, "fred:", 5) == 0)
-        return en_arguments_usage(arguments->program,
-                                  "-s: '%.100s': FReD is not built in yet; allowed: embedded:DIR",
-                                  arguments->state);
     if (en_uri_parse(&uri, arguments->state, &err) != 0)
         return en_arguments_usage(arguments->program, "-s: %s", err.message);
-    is_here = strcmp(uri.scheme, "embedded") == 0;
-    if (uri.node != NULL)
-        node = en_arena_textf(&owner->arena, "%s", uri.node);
-    if (uri.keygroup != NULL)
-        keygroup = en_arena_textf(&owner->arena, "%s", uri.keygroup);
-    if ((uri.node != NULL && node == NULL) || (uri.keygroup != NULL && keygroup == NULL)) {
-        en_uri_fini(&uri);
-        return fail(arguments, OUT_OF_MEMORY);
-    }
+    if (strcmp(uri.scheme, "relay") == 0)
+        status = en_arguments_usage(arguments->program,
+                                    "-s: '%.100s'; allowed: embedded:DIR or fred://HOST:PORT?...",
+                                    arguments->state);
+    else if (!take_uri(owner, arguments->state, &uri))
+        status = fail(arguments, OUT_OF_MEMORY);
     en_uri_fini(&uri);
-    if (!is_here)
-        return en_arguments_usage(arguments->program, "-s: '%.100s'; allowed: embedded:DIR",
-                                  arguments->state);
-    owner->options.node.state = arguments->state;
-    if (node != NULL)
-        owner->options.node.node = node;
-    if (keygroup != NULL)
-        owner->function.keygroup = keygroup;
-    return EN_OPTIONS_RUN;
+    return status;
 }
 
 static bool has_variable(const struct enoki_variable *variables, size_t count, const char *name)

@@ -44,6 +44,8 @@ static void free_pool(struct en_pool *pool)
     close_pair(pool->calls);
     close_pair(pool->results);
     close_pair(pool->control);
+    en_relay_stop(pool->relay);
+    close_pair(pool->door);
     if (pool->set >= 0)
         (void)close(pool->set);
     if (pool->parts != NULL)
@@ -191,6 +193,9 @@ static int fork_zygote(struct en_pool *pool, struct enoki_error *err)
     (void)close(pool->results[1]);
     pool->control[1] = -1;
     pool->results[1] = -1;
+    if (pool->door[1] >= 0)
+        (void)close(pool->door[1]);
+    pool->door[1] = -1;
     return await_loaded(pool, err);
 }
 
@@ -214,7 +219,10 @@ static int prepare(void **self_out, const struct enoki_runtime *runtime, bool on
     memset(pool->calls, -1, sizeof(pool->calls));
     memset(pool->results, -1, sizeof(pool->results));
     memset(pool->control, -1, sizeof(pool->control));
+    memset(pool->door, -1, sizeof(pool->door));
     rc = make_pairs(pool);
+    if (rc == 0 && en_runtime_has_remote_state(runtime))
+        rc = en_relay_door(pool->door, err);
     if (rc == 0)
         rc = make_tables(pool);
     if (rc == 0)
@@ -344,6 +352,30 @@ static int await_workers(struct en_pool *pool, struct enoki_error *err)
     return 0;
 }
 
+static int open_state(void *context, struct enoki_state **out, struct enoki_error *err)
+{
+    return en_runtime_open_state(context, out, err);
+}
+
+static void log_relay(void *context, int level, const char *message)
+{
+    en_log(en_runtime_log(context), (enum enoki_log_level)level, "%s", message);
+}
+
+/* After the zygote was forked: what is behind the state does not survive a fork. */
+static int start_relay(struct en_pool *pool, struct enoki_error *err)
+{
+    void *runtime = (void *)(uintptr_t)pool->runtime;
+    const struct en_relay_options options = {
+        .door = pool->door[0],
+        .open = open_state,
+        .context = runtime,
+        .notify = {log_relay, runtime},
+    };
+
+    return pool->door[0] < 0 ? 0 : en_relay_start(&pool->relay, &options, err);
+}
+
 int enoki_pool_start(void **self, struct enoki_server *server, struct enoki_error *err)
 {
     struct en_pool *pool = *self;
@@ -361,8 +393,11 @@ int enoki_pool_start(void **self, struct enoki_server *server, struct enoki_erro
         rc = en_watch_set(pool->control_watch, true, false);
     if (rc != 0)
         return enoki_error_set(err, rc, "the pool cannot start: %s", enoki_error_text(rc));
-    en_pool_adapt(pool, en_clock_ms());
-    rc = await_workers(pool, err);
+    rc = start_relay(pool, err);
+    if (rc == 0) {
+        en_pool_adapt(pool, en_clock_ms());
+        rc = await_workers(pool, err);
+    }
     if (rc != 0)
         enoki_pool_stop(pool);
     return rc;

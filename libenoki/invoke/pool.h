@@ -37,6 +37,7 @@
 #include "invoke/runtime.h"
 #include "net/loop.h"
 #include "net/packet.h"
+#include "state/relay/relay.h"
 
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -140,11 +141,13 @@ struct en_pool {
     int calls[2];   /* [0] parent, [1] workers */
     int results[2]; /* [0] parent, [1] workers */
     int control[2]; /* [0] parent, [1] zygote */
+    int door[2];    /* to the state: [0] parent, [1] workers; -1: they open it themselves */
     pid_t parent;
     pid_t zygote;
 
     /* The parent's. */
     struct enoki_server *server;
+    struct en_relay *relay;
     struct en_watch *results_watch;
     struct en_watch *control_watch;
     struct en_packet packet;

@@ -393,6 +393,7 @@ static int set_up(struct work *work, struct enoki_error *err)
         .node = enoki_runtime_node(runtime),
         .log = en_runtime_log(runtime),
         .worker = work->name,
+        .state_door = pool->door[1] >= 0 ? pool->door[1] : 0,
     };
     int rc = fence(work);
 

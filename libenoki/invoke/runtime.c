@@ -24,6 +24,8 @@ struct enoki_runtime {
     int listeners[1]; /* one protocol yet */
     size_t listener_count;
     int notify_fd; /* in a supervised child */
+    struct enoki_state
+        *state; /* remote: held open, so that it is found in order before calls come */
 };
 
 const struct enoki_function_settings *enoki_runtime_function(const struct enoki_runtime *runtime)
@@ -44,6 +46,34 @@ const struct en_log *en_runtime_log(const struct enoki_runtime *runtime)
 const struct en_plugin *en_runtime_plugin(const struct enoki_runtime *runtime)
 {
     return runtime->plugin;
+}
+
+bool en_runtime_has_remote_state(const struct enoki_runtime *runtime)
+{
+    const char *state =
+        runtime->function.state != NULL ? runtime->function.state : runtime->node.state;
+
+    return state != NULL && strncmp(state, "embedded:", strlen("embedded:")) != 0;
+}
+
+int en_runtime_open_state(const struct enoki_runtime *runtime, struct enoki_state **out,
+                          struct enoki_error *err)
+{
+    const struct en_instance_options options = {
+        .function = &runtime->function,
+        .node = &runtime->node,
+        .log = &runtime->log,
+    };
+
+    return en_env_open_state(&options, out, err);
+}
+
+/* Waits for what keeps it; after the forks, which what is behind it does not survive. */
+static int hold_state(struct enoki_runtime *runtime, struct enoki_error *err)
+{
+    if (!en_runtime_has_remote_state(runtime))
+        return 0;
+    return en_runtime_open_state(runtime, &runtime->state, err);
 }
 
 void enoki_runtime_log(const struct enoki_runtime *runtime, int level, const char *format, ...)
@@ -179,17 +209,23 @@ static int run_child(void *context, int notify_fd)
     struct enoki_runtime *runtime = context;
     struct enoki_error err = ENOKI_ERROR_INIT;
     void *self = NULL;
+    bool is_serving;
     int rc = 0;
 
     runtime->notify_fd = notify_fd;
     if (runtime->dispatcher->prepare != NULL)
         rc = runtime->dispatcher->prepare(&self, runtime, &err);
     if (rc == 0)
-        rc = serve(runtime, self, &err);
+        rc = hold_state(runtime, &err);
+    is_serving = rc == 0;
     if (rc == 0)
+        rc = serve(runtime, self, &err);
+    if (rc == 0) {
+        enoki_state_free(runtime->state);
         return EXIT_SUCCESS;
+    }
     (void)report(runtime, &err);
-    if (rc == ENOKI_ETIMEOUT)
+    if (rc == ENOKI_ETIMEOUT && is_serving)
         _exit(EXIT_FAILURE); /* threads that were given up still run: nothing may be torn down */
     return EXIT_FAILURE;
 }
@@ -218,11 +254,13 @@ static int run_here(struct enoki_runtime *runtime, struct enoki_error *err)
 
     if (runtime->dispatcher->prepare != NULL)
         rc = runtime->dispatcher->prepare(&self, runtime, err);
-    if (rc == 0) {
+    if (rc == 0)
+        rc = hold_state(runtime, err);
+    if (rc == 0)
         rc = open_listeners(runtime, err);
-        if (rc == 0)
-            rc = serve(runtime, self, err);
-    }
+    if (rc == 0)
+        rc = serve(runtime, self, err);
+    enoki_state_free(runtime->state);
     return rc == 0 ? EXIT_SUCCESS : report(runtime, err);
 }
 

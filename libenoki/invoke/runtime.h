@@ -16,4 +16,10 @@ const struct en_log *en_runtime_log(const struct enoki_runtime *runtime);
 /* NULL before enoki_runtime_load(). */
 const struct en_plugin *en_runtime_plugin(const struct enoki_runtime *runtime);
 
+/* The function's state is kept by others, over a network. */
+bool en_runtime_has_remote_state(const struct enoki_runtime *runtime);
+/* Opens it; what enoki_state_open() returns. */
+ENOKI_MUST_CHECK int en_runtime_open_state(const struct enoki_runtime *runtime,
+                                           struct enoki_state **out, struct enoki_error *err);
+
 #endif

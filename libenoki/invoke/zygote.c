@@ -128,6 +128,8 @@ void en_pool_zygote(struct en_pool *pool)
     (void)close(pool->control[0]);
     (void)close(pool->calls[0]);
     (void)close(pool->results[0]);
+    if (pool->door[0] >= 0)
+        (void)close(pool->door[0]);
     /* A signal to the whole group (a terminal's, a service manager's) is the parent's to handle:
      * calls in progress go on. */
     (void)signal(SIGINT, SIG_IGN);

@@ -1,5 +1,6 @@
 #include "state/fred/fred.h"
 #include "state/items.h"
+#include "state/relay/relay.h"
 #include "state/store/store.h"
 #include "state/uri.h"
 
@@ -20,7 +21,8 @@ struct enoki_state {
     char keygroup[];
 };
 
-static const struct en_backend *const backends[] = {&en_store_backend, &en_fred_backend};
+static const struct en_backend *const backends[] = {&en_store_backend, &en_fred_backend,
+                                                    &en_relay_backend};
 
 static const struct en_backend *find_backend(const char *scheme)
 {
@@ -156,6 +158,11 @@ static uint64_t end_of_call(struct enoki_state *state)
 enum enoki_keygroup_kind enoki_state_kind(const struct enoki_state *state)
 {
     return state->kind;
+}
+
+uint64_t enoki_state_max_value(const struct enoki_state *state)
+{
+    return state->max_value_bytes;
 }
 
 const char *enoki_state_keygroup(const struct enoki_state *state)

@@ -50,6 +50,7 @@ struct enoki_function_settings {
     uint32_t workers_min; /* both 0: the runtime's default number, fixed */
     uint32_t workers_max; /* min < max: elastic; min 0: scale to zero */
     const char *keygroup; /* NULL: "tinyFaaS" and the name */
+    const char *state;    /* URI; NULL: the node's */
     const struct enoki_variable *variables;
     size_t variable_count;
     struct enoki_limits limits; /* the node's, changed by the function's own keys */

@@ -131,6 +131,8 @@ ENOKI_API void enoki_state_set_deadline(struct enoki_state *state, uint64_t dead
 /* The kind and the name of the opened keygroup; the name is borrowed until the handle is freed. */
 ENOKI_API enum enoki_keygroup_kind enoki_state_kind(const struct enoki_state *state);
 ENOKI_API const char *enoki_state_keygroup(const struct enoki_state *state);
+/* The longest value that it takes, in bytes. */
+ENOKI_API uint64_t enoki_state_max_value(const struct enoki_state *state);
 
 /*
  * Reads every sibling of one item.

@@ -7,13 +7,15 @@
  * connection of its own, nobody outside can get one, and a worker without state costs nothing. The
  * parent binds the keygroup and the session to the door; no message names them.
  *
+ * A call costs two wake-ups: a thread of the parent's takes it from the worker's socket and answers
+ * there; threads are as many as calls wait for the backend at the same time.
+ *
  * Threads  any thread.
- * Fork     the door before it; serve in the parent, en_relay_backend in the workers after it.
+ * Fork     the door before it; start in the parent, en_relay_backend in the workers after it.
  */
 #ifndef EN_RELAY_H
 #define EN_RELAY_H
 
-#include "base/log.h"
 #include "state/backend.h"
 
 struct en_relay;
@@ -22,13 +24,16 @@ struct en_relay;
 ENOKI_MUST_CHECK int en_relay_door(int ends[2], struct enoki_error *err);
 
 struct en_relay_options {
-    int door;                  /* the parent's end; the caller's, open until en_relay_stop() */
-    struct enoki_state *state; /* what is served; borrowed until en_relay_stop() */
-    uint32_t threads_max;      /* calls that wait for the backend at the same time; 0: 64 */
-    const struct en_log *log;  /* borrowed; may be NULL */
+    int door; /* the parent's end; the caller's, open until en_relay_stop() */
+    /* Opens a handle on what is served: one per thread. */
+    int (*open)(void *context, struct enoki_state **out, struct enoki_error *err);
+    void *context;
+    uint32_t threads_max;    /* 0: 64 */
+    struct en_notify notify; /* of connections that speak nonsense */
 };
 
-/* Serves in threads of its own. ENOKI_ENOMEM, ENOKI_EIO */
+/* Opens the first handle, and serves in threads of its own. What open returns, ENOKI_ENOMEM,
+ * ENOKI_EIO */
 ENOKI_MUST_CHECK int en_relay_start(struct en_relay **out, const struct en_relay_options *options,
                                     struct enoki_error *err);
 /* Calls that run are finished; no other is answered any more. NULL is allowed. */
