@@ -31,9 +31,10 @@ struct server {
     grpc_server *server;
     grpc_completion_queue *queue;
     void *methods[CALL_COUNT];
-    atomic_bool is_ending;
-    atomic_uint uses;    /* the owner's, and one per call that has begun */
-    atomic_uint threads; /* that still run */
+    pthread_mutex_t posting; /* gRPC's server may be gone once is_ending is set */
+    bool is_ending;          /* under posting */
+    atomic_uint uses;        /* the owner's, and one per call that has begun */
+    atomic_uint threads;     /* that still run */
 };
 
 enum stage { WAITING, ANSWERING };
@@ -76,6 +77,15 @@ static void post(struct server *server, int method)
         (void)fprintf(stderr, "fred-double: gRPC takes no calls: %d\n", (int)error);
         abort();
     }
+}
+
+/* Waits for the next call, unless the server ends. */
+static void post_again(struct server *server, int method)
+{
+    (void)pthread_mutex_lock(&server->posting);
+    if (!server->is_ending)
+        post(server, method);
+    (void)pthread_mutex_unlock(&server->posting);
 }
 
 /* Calls that wait for held messages outlive a server that was stopped: the last one ends it. */
@@ -361,13 +371,13 @@ static void *serve(void *context)
         } else {
             exchange->has_begun = true;
             (void)atomic_fetch_add(&server->uses, 1);
-            if (!atomic_load(&server->is_ending))
-                post(server, exchange->method);
+            post_again(server, exchange->method);
             begin(exchange);
         }
     }
     if (atomic_fetch_sub(&server->threads, 1) == 1) {
         grpc_completion_queue_destroy(server->queue);
+        (void)pthread_mutex_destroy(&server->posting);
         free(server);
     }
     return NULL;
@@ -412,6 +422,7 @@ struct server *server_start(const struct server_options *options, int *port_out)
         server->methods[i] = grpc_server_register_method(
             server->server, path, NULL, GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     }
+    (void)pthread_mutex_init(&server->posting, NULL);
     atomic_store(&server->uses, 1);
     atomic_store(&server->threads, THREADS);
     for (unsigned i = 0; i < THREADS; i++)
@@ -431,7 +442,9 @@ void server_stop(struct server *server)
 {
     if (server == NULL)
         return;
-    atomic_store(&server->is_ending, true);
+    (void)pthread_mutex_lock(&server->posting);
+    server->is_ending = true;
+    (void)pthread_mutex_unlock(&server->posting);
     grpc_server_shutdown_and_notify(server->server, server->queue, NULL);
     grpc_server_cancel_all_calls(server->server);
     grpc_server_destroy(server->server);
