@@ -80,7 +80,7 @@ class Double(Nodes):
         for name in names:
             command += ["--node", f"{name}=127.0.0.1:0"]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        addresses, lines = {}, ""
+        self.log, addresses, lines = "", {}, ""
         while len(addresses) < len(names):
             line = self._process.stderr.readline()
             lines += line
@@ -94,8 +94,15 @@ class Double(Nodes):
         self.socket = socket
 
     def _drain(self):
-        for _ in self._process.stderr:
-            pass
+        for line in self._process.stderr:
+            self.log += line
+
+    def control(self, *words):
+        try:
+            super().control(*words)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}; fred-double: exit status {self._process.poll()}, "
+                               f"it wrote: {self.log}") from None
 
     def close(self):
         self.forget()
