@@ -24,6 +24,7 @@ struct writing {
     struct en_buffer tombs;
     struct en_buffer made;
     unsigned learned;
+    unsigned waited; /* for replicas that were behind */
     bool is_blind;
     bool is_uncertain; /* an answer was lost: it may have been stored */
     struct enoki_error *err;
@@ -276,6 +277,22 @@ static enum outcome after_loss(struct writing *writing, int *rc_out)
     return DONE;
 }
 
+/* The session has seen what this replica has not. */
+static enum outcome wait_for_replica(struct writing *writing, int *rc_out)
+{
+    if (writing->store->stale == EN_STALE_WAIT &&
+        en_fred_try_wait(&writing->trial, 2u << (writing->waited < 7 ? writing->waited : 7))) {
+        if (++writing->waited % 4 == 0)
+            en_fred_try_move(&writing->trial);
+        else
+            en_fred_try_stay(&writing->trial);
+        return AGAIN;
+    }
+    *rc_out =
+        en_fred_stale_error(&writing->trial, writing->write->id, &writing->seen, writing->err);
+    return DONE;
+}
+
 /* FReD removes only what it has. */
 static enum outcome after_absence(struct writing *writing, int *rc_out)
 {
@@ -292,18 +309,7 @@ static enum outcome after_absence(struct writing *writing, int *rc_out)
         *rc_out = not_found(writing);
         return DONE;
     }
-    /* The session has seen it, this replica has not. */
-    if (writing->store->stale == EN_STALE_WAIT &&
-        en_fred_try_wait(&writing->trial, 2u << (writing->learned < 7 ? writing->learned : 7))) {
-        if (++writing->learned % 4 == 0)
-            en_fred_try_move(&writing->trial);
-        else
-            en_fred_try_stay(&writing->trial);
-        return AGAIN;
-    }
-    *rc_out =
-        en_fred_stale_error(&writing->trial, writing->write->id, &writing->seen, writing->err);
-    return DONE;
+    return wait_for_replica(writing, rc_out);
 }
 
 static bool may_have_been_done(enum en_fred_result result)
@@ -314,17 +320,46 @@ static bool may_have_been_done(enum en_fred_result result)
 /* --- the write ---------------------------------------------------------------------------------
  */
 
-/* An expecting removal: FReD's Delete does not look whether something else is there, so it is
- * looked at before. A write of somebody else between the two calls is lost to it: FReD has no call
- * that closes this gap. A removal that expects nothing seen before learns what there is. */
-static int look_before_removal(struct writing *writing, struct en_fred_link *link, bool *skip)
+/*
+ * Three writes need to know what is there before:
+ *  - An expecting removal: FReD's Delete does not look whether something else is there. A write of
+ *    somebody else between the two calls is lost to it: FReD has no call that closes this gap.
+ *  - A removal that expects nothing and saw nothing learns what there is.
+ *  - An expecting write, where the session has seen more than the caller names: that is a
+ * tombstone, which the new version must cover too, even at a replica that did not get it.
+ */
+static bool must_look(const struct writing *writing)
+{
+    if (writing->write->expect == NULL)
+        return writing->text == NULL && writing->seen.count == 0;
+    return writing->text == NULL ||
+           !en_seen_is_covered(&writing->seen, writing->expected, writing->expected_count);
+}
+
+/* What is there is what the caller expects, and all that the session has seen is among it. */
+static int check_expected(struct writing *writing, const struct en_fred_current *current,
+                          bool *skip)
+{
+    int rc;
+
+    if (!is_expected(writing, current, caller_count(writing)))
+        return conflict(writing);
+    rc = expect_tombstones(writing, current, caller_count(writing));
+    if (rc == 0 && writing->store->stale != EN_STALE_ANY &&
+        !en_fred_peer_forgets(writing->trial.peer) &&
+        !en_seen_is_covered(&writing->seen, writing->expected, writing->expected_count))
+        *skip = wait_for_replica(writing, &rc) == AGAIN;
+    return rc;
+}
+
+static int look_before(struct writing *writing, struct en_fred_link *link, bool *skip)
 {
     struct en_fred_current current;
     enum en_fred_result result;
     int rc = 0;
 
     *skip = false;
-    if (writing->text != NULL || (writing->write->expect == NULL && writing->seen.count > 0))
+    if (!must_look(writing))
         return 0;
     result = en_fred_current_get(writing->store, link, en_fred_try_deadline(&writing->trial),
                                  writing->write->id, &current, writing->err);
@@ -333,14 +368,10 @@ static int look_before_removal(struct writing *writing, struct en_fred_link *lin
         return *skip ? 0 : writing->err->status;
     }
     rc = learn(writing, &current);
-    if (rc == 0 && writing->write->expect != NULL) {
-        if (!is_expected(writing, &current, caller_count(writing)))
-            rc = conflict(writing);
-        else
-            rc = expect_tombstones(writing, &current, caller_count(writing));
-    } else if (rc == 0 && current.count == 0) {
+    if (rc == 0 && writing->write->expect != NULL)
+        rc = check_expected(writing, &current, skip);
+    else if (rc == 0 && current.count == 0)
         rc = not_found(writing);
-    }
     en_fred_current_fini(writing->store, &current);
     return rc;
 }
@@ -355,7 +386,7 @@ static int run(struct writing *writing)
         enum en_fred_result result;
         bool skip;
 
-        rc = look_before_removal(writing, link, &skip);
+        rc = look_before(writing, link, &skip);
         if (rc != 0)
             return rc;
         if (skip)
