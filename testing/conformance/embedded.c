@@ -1,30 +1,15 @@
 /* The conformance suite on embedded stores: embedded sync|process. */
+#include "folder.h"
 #include "suite.h"
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static const char *durability;
-static char folder[] = "/tmp/enoki-conformance-XXXXXX";
+static const char *folder;
 
 static void begin(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-}
-
-static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *walk)
-{
-    (void)stat;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static void end(void)
-{
-    ck_assert_int_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    folder = folder_make();
 }
 
 static struct enoki_state *open_keygroup(const char *keygroup, enum enoki_keygroup_kind kind,
@@ -48,15 +33,7 @@ static void make_siblings(const char *keygroup, const char *id, const char *cons
     struct enoki_state *state = open_keygroup(keygroup, ENOKI_KEYGROUP_ANY, &err);
 
     ck_assert_ptr_nonnull(state);
-    for (size_t i = 0; i < count; i++) {
-        struct enoki_version *version;
-        char text[64];
-
-        (void)snprintf(text, sizeof(text), "local=1,node%zu=1", i);
-        ck_ok(enoki_version_parse(&version, text, &err), err);
-        ck_ok(enoki_state_import(state, id, version, values[i], strlen(values[i]), &err), err);
-        enoki_version_free(version);
-    }
+    import_siblings(state, id, values, count);
     enoki_state_free(state);
 }
 
@@ -66,7 +43,7 @@ int main(int argc, char **argv)
         .name = argc > 1 ? argv[1] : "",
         .scans_from_first = true,
         .begin = begin,
-        .end = end,
+        .end = folder_remove,
         .open = open_keygroup,
         .make_siblings = make_siblings,
     };

@@ -46,6 +46,10 @@ const char *get(struct enoki_state *state, const char *id);
 /* Checks the list's "id=value id=value ..." and frees it. */
 void expect_items(struct enoki_items *items, const char *expected);
 
+/* Makes siblings where versions can be imported. */
+void import_siblings(struct enoki_state *state, const char *id, const char *const *values,
+                     size_t count);
+
 #define ck_ok(call, err) ck_assert_msg((call) == 0, "%s: %s", #call, (err).message)
 
 void add_item_tests(TCase *tcase);

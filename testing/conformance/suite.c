@@ -57,6 +57,22 @@ void expect_items(struct enoki_items *items, const char *expected)
     enoki_items_free(items);
 }
 
+void import_siblings(struct enoki_state *state, const char *id, const char *const *values,
+                     size_t count)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+
+    for (size_t i = 0; i < count; i++) {
+        struct enoki_version *version;
+        char text[64];
+
+        (void)snprintf(text, sizeof(text), "local=1,node%zu=1", i);
+        ck_ok(enoki_version_parse(&version, text, &err), err);
+        ck_ok(enoki_state_import(state, id, version, values[i], strlen(values[i]), &err), err);
+        enoki_version_free(version);
+    }
+}
+
 int conformance_run(const struct fixture *with)
 {
     Suite *suite = suite_create(with->name);

@@ -182,10 +182,12 @@ static int run_read(struct call *call)
     struct enoki_error err = ENOKI_ERROR_INIT;
     struct enoki_items *items = NULL;
     char id[ENOKI_NAME_MAX + 1];
+    int rc;
 
     if (!take_id(&call->reader, id) || !en_frame_is_at_end(&call->reader))
         return ENOKI_EPROTO;
-    return finish(call, enoki_state_read(call->state, id, &items, &err), items, &err);
+    rc = enoki_state_read(call->state, id, &items, &err);
+    return finish(call, rc, items, &err);
 }
 
 static int run_scan(struct call *call)
