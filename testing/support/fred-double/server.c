@@ -79,13 +79,20 @@ static void post(struct server *server, int method)
     }
 }
 
-/* Waits for the next call, unless the server ends. */
-static void post_again(struct server *server, int method)
+/* Counts a call that has come, and waits for the next one. False: the server ends, and its queue
+ * may have ended already. */
+static bool admit(struct exchange *exchange)
 {
+    struct server *server = exchange->server;
+
     (void)pthread_mutex_lock(&server->posting);
-    if (!server->is_ending)
-        post(server, method);
+    if (!server->is_ending) {
+        exchange->has_begun = true;
+        (void)atomic_fetch_add(&server->uses, 1);
+        post(server, exchange->method);
+    }
     (void)pthread_mutex_unlock(&server->posting);
+    return exchange->has_begun;
 }
 
 /* Calls that wait for held messages outlive a server that was stopped: the last one ends it. */
@@ -366,14 +373,10 @@ static void *serve(void *context)
             break;
         if (exchange == NULL) /* the server's own end */
             continue;
-        if (exchange->stage == ANSWERING || event.success == 0) {
-            exchange_free(exchange);
-        } else {
-            exchange->has_begun = true;
-            (void)atomic_fetch_add(&server->uses, 1);
-            post_again(server, exchange->method);
+        if (exchange->stage == WAITING && event.success != 0 && admit(exchange))
             begin(exchange);
-        }
+        else
+            exchange_free(exchange);
     }
     if (atomic_fetch_sub(&server->threads, 1) == 1) {
         grpc_completion_queue_destroy(server->queue);
