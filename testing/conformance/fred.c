@@ -62,6 +62,21 @@ static void *write_one(void *context)
     return NULL;
 }
 
+/* Until its node has what was written there, and nothing else. */
+static void await_own(const struct written *written)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    struct enoki_items *items = NULL;
+    bool found = false;
+
+    while (!found) {
+        if (enoki_state_read(written->state, written->id, &items, &err) != 0)
+            continue;
+        found = strcmp(enoki_items_value(items, 0, NULL), written->value) == 0;
+        enoki_items_free(items);
+    }
+}
+
 static void await_siblings(struct enoki_state *state, const char *id, size_t count)
 {
     struct enoki_error err = ENOKI_ERROR_INIT;
@@ -93,7 +108,7 @@ static void make_siblings(const char *keygroup, const char *id, const char *cons
     for (size_t i = 0; i < count; i++)
         ck_assert_int_eq(pthread_create(&threads[i], NULL, write_one, &written[i]), 0);
     for (size_t i = 0; i < count; i++)
-        await_siblings(written[i].state, id, 1);
+        await_own(&written[i]);
     fred_cluster_control(&cluster, "release");
     for (size_t i = 0; i < count; i++)
         (void)pthread_join(threads[i], NULL);

@@ -263,8 +263,8 @@ static int add_one(void *context, const struct enoki_items *items, const void **
     return ENOKI_MODIFY_WRITE;
 }
 
-#define THREADS 4
-#define ROUNDS 100
+#define THREADS 8
+#define ROUNDS 1000
 
 static void *count_up(void *state)
 {
