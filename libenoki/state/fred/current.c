@@ -100,10 +100,12 @@ enum en_fred_result en_fred_current_get(struct en_fred_store *store, struct en_f
         (void)enoki_error_set(err, ENOKI_ENOMEM, "out of memory for versions");
         return EN_FRED_NO_MEMORY;
     }
-    result = store->api->read(link, deadline_ms, store->keygroup, id, &out->live, err);
+    /* The keys first: a version that the later answer does not show has no value by then. The other
+     * way round, one that arrives between the two would be taken for a tombstone. */
+    result = read_keys(store, link, deadline_ms, id, &tombs->keys, err);
     if (result == EN_FRED_OK || result == EN_FRED_NOT_FOUND)
-        result = read_keys(store, link, deadline_ms, id, &tombs->keys, err);
-    /* Nothing was ever stored there, or it has expired. */
+        result = store->api->read(link, deadline_ms, store->keygroup, id, &out->live, err);
+    /* Nothing was ever stored there, or it has expired, or all of it is removed. */
     if (result == EN_FRED_NOT_FOUND)
         result = EN_FRED_OK;
     if (result == EN_FRED_OK)
