@@ -371,8 +371,10 @@ static void *serve(void *context)
 
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             break;
-        if (exchange == NULL) /* the server's own end */
+        if (exchange == NULL) { /* the server has closed all: not before may it be destroyed */
+            grpc_server_destroy(server->server);
             continue;
+        }
         if (exchange->stage == WAITING && event.success != 0 && admit(exchange))
             begin(exchange);
         else
@@ -450,6 +452,5 @@ void server_stop(struct server *server)
     (void)pthread_mutex_unlock(&server->posting);
     grpc_server_shutdown_and_notify(server->server, server->queue, NULL);
     grpc_server_cancel_all_calls(server->server);
-    grpc_server_destroy(server->server);
     release(server);
 }
