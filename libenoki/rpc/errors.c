@@ -46,36 +46,25 @@ static bool matches(const char *text, const char *begin, const char *inside)
 
 int en_rpc_status(enum en_fred_result result)
 {
-    switch (result) {
-    case EN_FRED_OK:
-        return 0;
-    case EN_FRED_NOT_FOUND:
-        return ENOKI_ENOTFOUND;
-    case EN_FRED_REFUSED:
-        return ENOKI_ECONFLICT;
-    case EN_FRED_DENIED:
-        return ENOKI_EDENIED;
-    case EN_FRED_OTHER_KIND:
-        return ENOKI_EKIND;
-    case EN_FRED_NOT_HERE:
-    case EN_FRED_UNREACHABLE:
-    case EN_FRED_LOST:
-        return ENOKI_EUNAVAILABLE;
-    case EN_FRED_FAILED:
-        return ENOKI_EIO;
-    case EN_FRED_TOO_LARGE:
-        return ENOKI_ELIMIT;
-    case EN_FRED_INVALID:
-        return ENOKI_EINVAL;
-    case EN_FRED_UNIMPLEMENTED:
-    case EN_FRED_BROKEN:
-        return ENOKI_EPROTO;
-    case EN_FRED_TIMEOUT:
-        return ENOKI_ETIMEOUT;
-    case EN_FRED_NO_MEMORY:
-        return ENOKI_ENOMEM;
-    }
-    return ENOKI_EIO;
+    static const int statuses[] = {
+        [EN_FRED_OK] = 0,
+        [EN_FRED_NOT_FOUND] = ENOKI_ENOTFOUND,
+        [EN_FRED_REFUSED] = ENOKI_ECONFLICT,
+        [EN_FRED_DENIED] = ENOKI_EDENIED,
+        [EN_FRED_OTHER_KIND] = ENOKI_EKIND,
+        [EN_FRED_NOT_HERE] = ENOKI_EUNAVAILABLE,
+        [EN_FRED_FAILED] = ENOKI_EIO,
+        [EN_FRED_TOO_LARGE] = ENOKI_ELIMIT,
+        [EN_FRED_INVALID] = ENOKI_EINVAL,
+        [EN_FRED_UNIMPLEMENTED] = ENOKI_EPROTO,
+        [EN_FRED_UNREACHABLE] = ENOKI_EUNAVAILABLE,
+        [EN_FRED_LOST] = ENOKI_EUNAVAILABLE,
+        [EN_FRED_TIMEOUT] = ENOKI_ETIMEOUT,
+        [EN_FRED_BROKEN] = ENOKI_EPROTO,
+        [EN_FRED_NO_MEMORY] = ENOKI_ENOMEM,
+    };
+
+    return statuses[result];
 }
 
 /* INTERNAL is FReD's word for a request that it cannot decode, and gRPC's for an answer that is

@@ -120,45 +120,47 @@ static bool write_all(int fd, const char *text, size_t len)
     return true;
 }
 
+/* Under the file's own name, in the place of one that is there if force: link does not replace. */
+static bool name_file(const char *temporary, const char *path, bool force)
+{
+    if (force)
+        return rename(temporary, path) == 0;
+    if (link(temporary, path) != 0)
+        return false;
+    (void)unlink(temporary);
+    return true;
+}
+
+/* A whole file under a name of its own. */
+static bool write_temporary(char *temporary, const char *text, size_t len, bool is_secret)
+{
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    ok = fchmod(fd, is_secret ? 0600 : 0644) == 0 && write_all(fd, text, len) && fsync(fd) == 0;
+    return close(fd) == 0 && ok;
+}
+
 int en_tls_write(const char *path, const char *text, size_t len, bool is_secret, bool force,
                  struct enoki_error *err)
 {
     char *temporary = NULL;
-    bool ok;
-    int fd;
+    int rc = 0;
 
     if (!force && access(path, F_OK) == 0)
         return enoki_error_set(err, ENOKI_ETLS,
-                               "'%.300s' is there already: use --force to "
-                               "replace it",
-                               path);
+                               "'%.300s' is there already: use --force to replace it", path);
     if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory");
-    fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        free(temporary);
-        return write_error(path, err);
-    }
-    ok = fchmod(fd, is_secret ? 0600 : 0644) == 0 && write_all(fd, text, len) && fsync(fd) == 0;
-    if (close(fd) != 0)
-        ok = false;
-    /* Without force a file that appeared meanwhile stays: link does not replace. */
-    if (ok && !force)
-        ok = link(temporary, path) == 0;
-    else if (ok)
-        ok = rename(temporary, path) == 0;
-    if (ok)
-        ok = sync_folder(path) == 0;
-    if (!ok) {
-        (void)write_error(path, err);
+    if (!write_temporary(temporary, text, len, is_secret) || !name_file(temporary, path, force) ||
+        sync_folder(path) != 0) {
+        rc = write_error(path, err);
         (void)unlink(temporary);
-        free(temporary);
-        return err != NULL ? err->status : ENOKI_EIO;
     }
-    if (!force)
-        (void)unlink(temporary);
     free(temporary);
-    return 0;
+    return rc;
 }
 
 bool en_tls_is_open_to_others(const char *path)

@@ -57,7 +57,7 @@ class Package(unittest.TestCase):
             files - package,
             {"bin/" + name for name in programs} | {"include/enoki/" + name for name in HEADERS}
             | {"lib/libenoki.so", "lib/libenoki.so.0", "lib/libenoki.so.0.1.0",
-               "lib/pkgconfig/enoki.pc"})
+               "lib/enoki/rpc.so", "lib/enoki/tls.so", "lib/pkgconfig/enoki.pc"})
         self.assertIn("lib/cmake/Enoki/EnokiConfig.cmake", package)
 
     def serves(self, function):
@@ -92,6 +92,16 @@ class Package(unittest.TestCase):
             command, value = re.search(r"^(enoki state get .*?) +# (.*)", readme, re.M).groups()
             self.assertEqual(run("sh", "-c", f"{self.prefix}/bin/{command}", cwd=self.work).strip(),
                              value)
+
+    def test_what_is_loaded_on_first_use_is_found_where_it_was_moved_to(self):
+        enoki = self.prefix / "bin" / "enoki"
+        run(enoki, "certs", "-d", self.work / "certs", "init")
+        run(enoki, "certs", "-d", self.work / "certs", "issue", "alice", "--san", "127.0.0.1")
+        uri = f"fred://127.0.0.1:1?tls={self.work}/certs&user=alice&start=1"
+        done = subprocess.run([enoki, "state", "get", "demo", "x", "-s", uri], text=True,
+                              capture_output=True, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("FReD node 127.0.0.1:1: failed to connect", done.stderr)
 
     def test_the_library_shows_no_symbol_but_enoki(self):
         table = run("nm", "-D", "--defined-only", self.prefix / "lib" / "libenoki.so.0")

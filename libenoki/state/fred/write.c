@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So often a refusal is answered by learning what the node has; then a plain update is made blind.
- */
+/* Refusals that nothing at the node explains, before a plain update is made blind. */
+#define UNEXPLAINED_MAX 2u
+/* Tombstones that are met one after the other, before an expecting write is a conflict. */
 #define LEARNS_MAX 8u
 
 /* A write while it goes on. */
@@ -23,7 +24,8 @@ struct writing {
     size_t expected_count;
     struct en_buffer tombs;
     struct en_buffer made;
-    unsigned learned;
+    unsigned unexplained;
+    unsigned absences;
     unsigned waited; /* for replicas that were behind */
     bool is_blind;
     bool is_uncertain; /* an answer was lost: it may have been stored */
@@ -185,11 +187,63 @@ static int succeed(struct writing *writing)
     return rc == 0 ? 0 : en_fred_session_error(rc, writing->err);
 }
 
-/* Refused: somebody else wrote, or a tombstone is in the way. */
+/* Something is there that the write did not name: that is why it was refused. */
+static bool has_unnamed(const struct writing *writing, const struct en_fred_current *current)
+{
+    for (size_t i = 0; i < current->count; i++) {
+        bool named = false;
+
+        for (size_t k = 0; !named && k < writing->seen.count; k++) {
+            enum enoki_order order =
+                en_version_order(current->versions[i], writing->seen.versions[k]);
+
+            named = order == ENOKI_ORDER_BEFORE || order == ENOKI_ORDER_EQUAL;
+        }
+        if (!named)
+            return true;
+    }
+    return false;
+}
+
+/* A plain write learns what is there, and names it the next time. */
+static int refuse_plain(struct writing *writing, const struct en_fred_current *current)
+{
+    bool is_explained = has_unnamed(writing, current);
+    int rc = learn(writing, current);
+
+    if (rc != 0 || is_explained || ++writing->unexplained < UNEXPLAINED_MAX ||
+        writing->text == NULL)
+        return rc;
+    /* A clock without a version: of an item that has expired, or of a write that failed. */
+    writing->is_blind = true;
+    en_notify(&writing->store->notify, EN_NOTIFY_WARN,
+              "item '%s' of keygroup '%s' has a clock without a version (it has expired, or a "
+              "write of it failed): writing over it",
+              writing->write->id, writing->store->keygroup);
+    return 0;
+}
+
+/* One that expects something is refused for that, or for a tombstone that it did not name. */
+static int refuse_expecting(struct writing *writing, const struct en_fred_current *current)
+{
+    size_t callers = caller_count(writing);
+    int rc = learn(writing, current);
+
+    if (rc != 0)
+        return rc;
+    if (writing->is_uncertain)
+        return uncertain(writing);
+    if (!is_expected(writing, current, callers) || ++writing->unexplained >= LEARNS_MAX)
+        return conflict(writing);
+    /* Nothing is there, and nobody expects anything: only an expired clock is in the way. */
+    if (current->count == 0 && callers == 0 && writing->store->expiry_s > 0)
+        writing->is_blind = true;
+    return expect_tombstones(writing, current, callers);
+}
+
 static enum outcome after_refusal(struct writing *writing, struct en_fred_link *link, int *rc_out)
 {
     struct en_fred_current current;
-    size_t callers = writing->write->expect == NULL ? 0 : caller_count(writing);
     enum en_fred_result result =
         en_fred_current_get(writing->store, link, en_fred_try_deadline(&writing->trial),
                             writing->write->id, &current, writing->err);
@@ -198,29 +252,9 @@ static enum outcome after_refusal(struct writing *writing, struct en_fred_link *
         *rc_out = writing->err->status;
         return en_fred_try_note(&writing->trial, result) ? AGAIN : DONE;
     }
-    writing->learned++;
     en_fred_try_stay(&writing->trial);
-    *rc_out = learn(writing, &current);
-    if (*rc_out == 0 && writing->write->expect == NULL) {
-        /* A clock without a version: of an item that has expired, or of a write that failed. */
-        if (writing->learned >= LEARNS_MAX || (current.count == 0 && writing->text != NULL)) {
-            writing->is_blind = true;
-            en_notify(&writing->store->notify, EN_NOTIFY_WARN,
-                      "item '%s' of keygroup '%s' has a clock without a version (it has expired, "
-                      "or a write of it failed): writing over it",
-                      writing->write->id, writing->store->keygroup);
-        }
-    } else if (*rc_out == 0 && writing->is_uncertain) {
-        *rc_out = uncertain(writing);
-    } else if (*rc_out == 0 &&
-               (!is_expected(writing, &current, callers) || writing->learned >= LEARNS_MAX)) {
-        *rc_out = conflict(writing);
-    } else if (*rc_out == 0) {
-        *rc_out = expect_tombstones(writing, &current, callers);
-        /* Nothing is there, and nobody expects anything: only an expired clock is in the way. */
-        if (current.count == 0 && callers == 0 && writing->store->expiry_s > 0)
-            writing->is_blind = true;
-    }
+    *rc_out = writing->write->expect == NULL ? refuse_plain(writing, &current)
+                                             : refuse_expecting(writing, &current);
     en_fred_current_fini(writing->store, &current);
     return *rc_out == 0 ? AGAIN : DONE;
 }

@@ -180,8 +180,9 @@ START_TEST(a_wrong_value_is_a_usage_error_that_says_what_is_allowed)
     STATUS(2, "--log-level: 'all'", "--log-level", "all", "fn.so");
     STATUS(2, "-n: 'a-b'", "-n", "a-b", "fn.so");
     STATUS(2, "reserved", "-n", "health", "fn.so");
-    STATUS(2, "FReD is not built in yet", "-s", "fred://x:1", "fn.so");
-    STATUS(2, "-s: 'other:x'; allowed: embedded:DIR", "-s", "other:x", "fn.so");
+    STATUS(2, "write 'fred://HOST:PORT", "-s", "fred://x:1", "fn.so");
+    STATUS(2, "-s: 'relay:3'; allowed: ", "-s", "relay:3", "fn.so");
+    STATUS(2, "-s: 'other:x' is no state URI", "-s", "other:x", "fn.so");
     STATUS(2, "-s: ", "-s", "embedded:x?nonsense=1", "fn.so");
 }
 END_TEST
