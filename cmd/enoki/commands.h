@@ -6,6 +6,7 @@
 #define COMMANDS_H
 
 int certs_command(int argc, char **argv);
+int keygroup_command(int argc, char **argv);
 int state_command(int argc, char **argv);
 
 #endif

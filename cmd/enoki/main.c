@@ -12,6 +12,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"certs", certs_command, "make and look after TLS certificates"},
+    {"keygroup", keygroup_command, "where FReD keeps a keygroup, and who may use it"},
     {"state", state_command, "look at and change a keygroup's items"},
 };
 

@@ -52,6 +52,13 @@
         .group = (group_), .name = (name_), .kind = EN_KEY_NUMBER, .offset = (offset_),            \
         .unit = EN_UNIT_COUNT, .min = (min_), .max = (max_), .help = (help_)                       \
     }
+#define DAY_MS 86400000u
+#define MAX_EXPIRY_MS 86400000u /* the longest duration that a file can say */
+#define DURATION_ROW(group_, name_, offset_, min_, max_, help_)                                    \
+    {                                                                                              \
+        .group = (group_), .name = (name_), .kind = EN_KEY_NUMBER, .offset = (offset_),            \
+        .unit = EN_UNIT_DURATION, .min = (min_), .max = (max_), .help = (help_)                    \
+    }
 #define LATER_ROW(group_, name_)                                                                   \
     {                                                                                              \
         .group = (group_), .name = (name_), .kind = EN_KEY_LATER                                   \
@@ -70,10 +77,10 @@ static const struct en_key table[] = {
      .inner = EN_GROUP_FUNCTION,
      .help = "The list ( {...}, {...} ) of the functions"},
 
-    WORD_ROW(EN_GROUP_STATE, "backend", NODE(backend), "embedded", "fred relay", "embedded",
+    WORD_ROW(EN_GROUP_STATE, "backend", NODE(backend), "embedded fred", "", "embedded",
              "Who keeps the data"),
     TEXT_ROW(EN_GROUP_STATE, "path", NODE(path), "enoki-state",
-             "Folder of the data; relative to the file's folder"),
+             "Folder of the data, on FReD of the sessions; relative to the file's folder"),
     WORD_ROW(EN_GROUP_STATE, "durability", NODE(durability), "sync process", "", "sync",
              "Acknowledged writes survive power loss (sync) or the death of every process "
              "(process)"),
@@ -86,10 +93,28 @@ static const struct en_key table[] = {
      .max = 4194304,
      .initial = "3000000",
      .help = "Longest value of an item"},
-    LATER_ROW(EN_GROUP_STATE, "nodes"),
-    LATER_ROW(EN_GROUP_STATE, "tls"),
-    LATER_ROW(EN_GROUP_STATE, "user"),
-    LATER_ROW(EN_GROUP_STATE, "admin"),
+    {.group = EN_GROUP_STATE,
+     .name = "nodes",
+     .kind = EN_KEY_ADDRESSES,
+     .offset = NODE(nodes),
+     .help = "FReD: ( \"HOST:PORT\", ... ), this machine's node first; the others serve while it "
+             "does not"},
+    TEXT_ROW(EN_GROUP_STATE, "id", NODE(id), NULL,
+             "FReD: the node's id; default: found in its list by the address"),
+    TEXT_ROW(EN_GROUP_STATE, "tls", NODE(tls), NULL,
+             "FReD: folder of ca.crt, USER.crt, USER.key; relative to the file's folder"),
+    TEXT_ROW(EN_GROUP_STATE, "user", NODE(user), NULL, "FReD: who runs the functions"),
+    TEXT_ROW(EN_GROUP_STATE, "admin", NODE(admin), NULL,
+             "FReD: who creates keygroups and grants roles; default: user"),
+    WORD_ROW(EN_GROUP_STATE, "stale", NODE(stale), "wait fail any", "", NULL,
+             "FReD: a replica is behind the session: wait and look elsewhere (default), fail, or "
+             "serve it marked"),
+    DURATION_ROW(EN_GROUP_STATE, "expiry", NODE(expiry_ms), 1000, MAX_EXPIRY_MS,
+                 "FReD: items are gone so long after a write; default: never"),
+    DURATION_ROW(EN_GROUP_STATE, "timeout", NODE(timeout_ms), 1, DAY_MS,
+                 "FReD: the longest that a state call takes; default 5s"),
+    DURATION_ROW(EN_GROUP_STATE, "start", NODE(start_ms), 1, DAY_MS,
+                 "FReD: how long a start waits for the node; default 15s"),
 
     TEXT_ROW(EN_GROUP_LISTEN, "http", NODE(http), "127.0.0.1:8000",
              "\"ADDRESS:PORT\" for HTTP; port 0: any free one"),
@@ -122,6 +147,10 @@ static const struct en_key table[] = {
              "the number of cores"},
     TEXT_ROW(EN_GROUP_FUNCTION, "keygroup", FUNCTION(keygroup), NULL,
              "Name of its data: letters and digits; default tinyFaaS and the function's name"),
+    WORD_ROW(EN_GROUP_FUNCTION, "stale", FUNCTION(stale), "wait fail any", "", NULL,
+             "Of this function's data: as state.stale"),
+    DURATION_ROW(EN_GROUP_FUNCTION, "expiry", FUNCTION(expiry_ms), 1000, MAX_EXPIRY_MS,
+                 "Of this function's data: as state.expiry"),
     {.group = EN_GROUP_FUNCTION,
      .name = "env",
      .kind = EN_KEY_VARIABLES,

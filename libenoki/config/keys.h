@@ -28,6 +28,7 @@ enum en_group {
 enum en_key_kind {
     EN_KEY_TEXT,      /* const char * */
     EN_KEY_WORD,      /* const char *, one of a list */
+    EN_KEY_ADDRESSES, /* const char *: a list of texts, joined by commas */
     EN_KEY_NUMBER,    /* uint64_t with a unit */
     EN_KEY_GROUP,     /* a group of keys */
     EN_KEY_WORKERS,   /* a number, or the group of its bounds */
@@ -43,6 +44,15 @@ struct en_file_node {
     const char *path;
     const char *durability;
     uint64_t max_value;
+    const char *nodes; /* of FReD, as all to session; NULL and 0: not given */
+    const char *id;
+    const char *tls;
+    const char *user;
+    const char *admin;
+    const char *stale;
+    uint64_t expiry_ms;
+    uint64_t timeout_ms;
+    uint64_t start_ms;
     const char *http;
     const char *log_format;
     const char *log_level;
@@ -56,6 +66,8 @@ struct en_file_function {
     const char *code;
     const char *runtime;
     const char *keygroup;
+    const char *stale;
+    uint64_t expiry_ms;
     uint64_t workers_min;
     uint64_t workers_max;
     struct enoki_limits limits;

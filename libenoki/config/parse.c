@@ -1,6 +1,7 @@
 #include "config/parse.h"
 
 #include "config/check.h"
+#include "config/compose.h"
 #include "config/limits.h"
 #include "config/scan.h"
 #include "config/source.h"
@@ -68,6 +69,31 @@ static int read_variables(const struct en_source *source, const config_setting_t
     return 0;
 }
 
+static int read_addresses(const struct en_source *source, const struct en_key *key,
+                          const config_setting_t *setting, void *base)
+{
+    const char *joined = NULL;
+
+    if (!config_setting_is_list(setting) || config_setting_length(setting) == 0)
+        return en_source_fail(source, setting, "%s; allowed: a list ( \"HOST:PORT\", ... )",
+                              en_source_type(setting));
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        const char *text = config_setting_get_string(item);
+        const char *complaint = text == NULL ? "a text \"HOST:PORT\"" : en_check_address(text);
+
+        if (complaint != NULL)
+            return en_source_fail(source, item, "'%.60s'; allowed: %s", text == NULL ? "" : text,
+                                  complaint);
+        joined = joined == NULL ? en_arena_textf(source->arena, "%s", text)
+                                : en_arena_textf(source->arena, "%s,%s", joined, text);
+        if (joined == NULL)
+            return en_source_no_memory(source);
+    }
+    memcpy((char *)base + key->offset, &joined, sizeof(joined));
+    return 0;
+}
+
 static int read_workers(const struct en_source *source, const struct en_key *key,
                         const config_setting_t *setting, struct en_file_function *function)
 {
@@ -110,6 +136,8 @@ static int read_key(const struct en_source *source, const struct en_key *key,
         return read_variables(source, setting, base);
     case EN_KEY_FUNCTIONS:
         return 0; /* read last: functions start from the node's limits */
+    case EN_KEY_ADDRESSES:
+        return read_addresses(source, key, setting, base);
     case EN_KEY_LATER:
         return en_source_fail(source, setting, "not built in yet: remove this key");
     case EN_KEY_TEXT:
@@ -193,7 +221,7 @@ static int check_function(const struct en_source *source, const config_setting_t
 }
 
 static int read_function(const struct en_source *source, const config_setting_t *list, int index,
-                         const struct enoki_limits *limits,
+                         const config_setting_t *state, const struct en_file_node *node,
                          struct enoki_function_settings *functions)
 {
     const config_setting_t *setting = config_setting_get_elem(list, (unsigned)index);
@@ -204,7 +232,7 @@ static int read_function(const struct en_source *source, const config_setting_t 
 
     memset(&file, 0, sizeof(file));
     set_initial(EN_GROUP_FUNCTION, &file);
-    file.limits = *limits;
+    file.limits = node->limits;
     if (!config_setting_is_group(setting))
         return en_source_fail(source, setting, "%s; allowed: a group { name = \"...\"; ... }",
                               en_source_type(setting));
@@ -226,12 +254,19 @@ static int read_function(const struct en_source *source, const config_setting_t 
     out->variables = file.variables;
     out->variable_count = file.variable_count;
     out->limits = file.limits;
-    return 0;
+    if (file.stale == NULL && file.expiry_ms == 0)
+        return 0;
+    if (strcmp(node->backend, "fred") != 0)
+        return en_source_fail(source, setting,
+                              "'stale' and 'expiry' are only for state.backend = \"fred\"");
+    return en_compose_state(source, state, node, &file, &out->state);
 }
 
-static int read_functions(const struct en_source *source, const config_setting_t *list,
-                          const struct enoki_limits *limits, struct enoki_node_settings *node)
+static int read_functions(const struct en_source *source, const config_setting_t *root,
+                          const struct en_file_node *file, struct enoki_node_settings *node)
 {
+    const config_setting_t *list = config_setting_get_member(root, "functions");
+    const config_setting_t *state = config_setting_get_member(root, "state");
     struct enoki_function_settings *functions;
     int count, rc = 0;
 
@@ -246,7 +281,7 @@ static int read_functions(const struct en_source *source, const config_setting_t
     if (functions == NULL)
         return en_source_no_memory(source);
     for (int i = 0; i < count && rc == 0; i++)
-        rc = read_function(source, list, i, limits, functions);
+        rc = read_function(source, list, i, state, file, functions);
     node->functions = functions;
     node->function_count = (size_t)count;
     return rc;
@@ -297,19 +332,20 @@ static int read_node(const struct en_source *source, const config_setting_t *roo
         return rc;
 
     path = en_source_path(source, file.path);
-    if (path != NULL && en_check_state_path(path) != NULL)
+    if (path == NULL)
+        return en_source_no_memory(source);
+    if (en_check_state_path(path) != NULL)
         return en_source_fail(source, root, "state.path: '%.200s'; allowed: %s", path,
                               en_check_state_path(path));
-    if (path != NULL)
-        node->state = en_arena_textf(source->arena, "embedded:%s?durability=%s&max_value=%llu",
-                                     path, file.durability, (unsigned long long)file.max_value);
-    if (node->state == NULL)
-        return en_source_no_memory(source);
+    rc = en_compose_state(source, config_setting_get_member(root, "state"), &file, NULL,
+                          &node->state);
+    if (rc != 0)
+        return rc;
     node->node = file.node;
     node->listen_http = file.http;
     node->log_json = strcmp(file.log_format, "json") == 0;
     node->log_level = level_number(file.log_level);
-    return read_functions(source, config_setting_get_member(root, "functions"), &file.limits, node);
+    return read_functions(source, root, &file, node);
 }
 
 static int fail_text(const char *path, unsigned line, const char *what, struct enoki_error *err)

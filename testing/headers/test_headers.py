@@ -66,6 +66,9 @@ class Headers(unittest.TestCase):
         self.assertRegex(self.run_program("config", [("node.conf", bad)]).stderr,
                          r"node\.conf:1: .*worker")
 
+    def test_keygroup_says_whose_they_are(self):
+        self.assertIn("keygroups with replicas are FReD's", self.run_program("keygroup").stderr)
+
     def test_tls_issues_and_loads(self):
         done = self.run_program("tls")
         self.assertEqual((done.returncode, done.stdout), (0, "alice\n"), done.stderr)

@@ -97,7 +97,7 @@ class Package(unittest.TestCase):
         enoki = self.prefix / "bin" / "enoki"
         run(enoki, "certs", "-d", self.work / "certs", "init")
         run(enoki, "certs", "-d", self.work / "certs", "issue", "alice", "--san", "127.0.0.1")
-        uri = f"fred://127.0.0.1:1?tls={self.work}/certs&user=alice&start=1"
+        uri = f"fred://127.0.0.1:1?tls={self.work}/certs&user=alice&start=2000"
         done = subprocess.run([enoki, "state", "get", "demo", "x", "-s", uri], text=True,
                               capture_output=True, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 1)

@@ -8,6 +8,7 @@
 #include <enoki/function.h>
 #include <enoki/invocation.h>
 #include <enoki/runtime.h>
+#include <enoki/keygroup.h>
 #include <enoki/state.h>
 #include <enoki/tls.h>
 

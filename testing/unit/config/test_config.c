@@ -166,7 +166,7 @@ START_TEST(an_unknown_key_is_answered_with_what_is_allowed)
             "allowed: node, state, listen, log, limits, functions");
     REFUSED("functions = (\n{ name = \"a\"; },\n{ name = \"b\";\nworker = 3; } );", 4,
             "functions[1].worker: unknown key", "did you mean 'workers'?",
-            "allowed: name, language, code, runtime, workers, keygroup, env, limits, timeout");
+            "allowed: name, language, code, runtime, workers, keygroup, stale, expiry, env, limits");
     REFUSED("limits = { zzzzzzzz = 1; };", 1, "limits.zzzzzzzz: unknown key; allowed: header");
     REFUSED("limits = { a_name_that_is_much_longer_than_any_key = 1; };", 1, "unknown key");
 }
@@ -244,9 +244,14 @@ END_TEST
 
 START_TEST(what_is_not_built_in_yet_says_so)
 {
-    REFUSED("state = { backend = \"fred\"; };", 1, "state.backend: 'fred' is not built in yet",
-            "allowed: embedded");
-    REFUSED("state = { nodes = ( \"a:1\" ); };", 1, "state.nodes: not built in yet");
+    REFUSED("state = { backend = \"fred\"; };", 1, "state: 'nodes' is missing");
+    REFUSED("state = { backend = \"fred\"; nodes = ( \"a:1\" ); };", 1, "'tls' is missing");
+    REFUSED("state = { nodes = ( \"a:1\" ); };", 1, "state.nodes: only with backend");
+    REFUSED("state = { backend = \"fred\"; nodes = ( \"a\" ); };", 1, "'a'; allowed: ");
+    REFUSED("state = { backend = \"fred\"; nodes = \"a:1\"; };", 1, "allowed: a list");
+    REFUSED("state = { backend = \"fred\"; nodes = ( \"a:1\" ); tls = \"x?y\"; user = \"u\"; };", 1,
+            "state.tls: 'x?y'; allowed: no '?'");
+    REFUSED("functions = ( { name = \"a\"; stale = \"any\"; } );", 1, "only for state.backend");
     REFUSED("listen = { grpc = \"127.0.0.1:9000\"; };", 1, "listen.grpc: not built in yet");
     REFUSED("functions = ( { name = \"a\"; language = \"python\"; } );", 1,
             "'python' is not built in yet");

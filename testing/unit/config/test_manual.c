@@ -42,6 +42,9 @@ static void describe_value(const struct en_key *key, char *out, size_t size)
     case EN_KEY_TEXT:
         (void)snprintf(out, size, "text");
         break;
+    case EN_KEY_ADDRESSES:
+        (void)snprintf(out, size, "list of texts");
+        break;
     case EN_KEY_WORKERS:
         (void)snprintf(out, size, "number or group");
         break;

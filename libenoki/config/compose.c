@@ -1,0 +1,102 @@
+#include "config/compose.h"
+
+#include "config/check.h"
+
+#include <string.h>
+
+static int embedded(const struct en_source *source, const config_setting_t *state,
+                    const struct en_file_node *node, const char *path, const char **out)
+{
+    static const char *const of_fred[] = {"nodes", "id",     "tls",     "user", "admin",
+                                          "stale", "expiry", "timeout", "start"};
+
+    for (size_t i = 0; state != NULL && i < sizeof(of_fred) / sizeof(of_fred[0]); i++) {
+        const config_setting_t *given = config_setting_get_member(state, of_fred[i]);
+
+        if (given != NULL)
+            return en_source_fail(source, given,
+                                  "only with backend = \"fred\"; allowed: remove it");
+    }
+    *out = en_arena_textf(source->arena, "embedded:%s?durability=%s&max_value=%llu", path,
+                          node->durability, (unsigned long long)node->max_value);
+    return *out == NULL ? en_source_no_memory(source) : 0;
+}
+
+/* "&KEY=VALUE", or nothing if it was not given. */
+static bool add_text(const char **uri, const struct en_source *source, const char *key,
+                     const char *value)
+{
+    if (*uri != NULL && value != NULL)
+        *uri = en_arena_textf(source->arena, "%s&%s=%s", *uri, key, value);
+    return *uri != NULL;
+}
+
+static bool add_number(const char **uri, const struct en_source *source, const char *key,
+                       uint64_t value)
+{
+    if (*uri != NULL && value != 0)
+        *uri = en_arena_textf(source->arena, "%s&%s=%llu", *uri, key, (unsigned long long)value);
+    return *uri != NULL;
+}
+
+static int check_value(const struct en_source *source, const config_setting_t *state,
+                       const char *key, const char *value)
+{
+    const config_setting_t *given = config_setting_get_member(state, key);
+
+    if (value == NULL)
+        return en_source_fail(source, state, "'%s' is missing: backend \"fred\" needs it", key);
+    if (value[0] == '\0' || strpbrk(value, "?&") != NULL)
+        return en_source_fail(source, given, "'%.100s'; allowed: no '?', no '&', not empty", value);
+    return 0;
+}
+
+static int fred(const struct en_source *source, const config_setting_t *state,
+                const struct en_file_node *node, const struct en_file_function *function,
+                const char *path, const char **out)
+{
+    bool has_own = function != NULL;
+    const char *stale = has_own && function->stale != NULL ? function->stale : node->stale;
+    uint64_t expiry = has_own && function->expiry_ms != 0 ? function->expiry_ms : node->expiry_ms;
+    const char *tls, *uri;
+    int rc = check_value(source, state, "nodes", node->nodes);
+
+    if (rc == 0)
+        rc = check_value(source, state, "tls", node->tls);
+    if (rc == 0)
+        rc = check_value(source, state, "user", node->user);
+    if (rc == 0 && node->admin != NULL)
+        rc = check_value(source, state, "admin", node->admin);
+    if (rc == 0 && node->id != NULL)
+        rc = check_value(source, state, "id", node->id);
+    if (rc != 0)
+        return rc;
+    tls = en_source_path(source, node->tls);
+    if (tls == NULL)
+        return en_source_no_memory(source);
+    uri = en_arena_textf(source->arena, "fred://%s?tls=%s&user=%s", node->nodes, tls, node->user);
+    if (!add_text(&uri, source, "admin", node->admin) ||
+        !add_text(&uri, source, "node", node->id) || !add_text(&uri, source, "stale", stale) ||
+        !add_number(&uri, source, "expiry", expiry / 1000) ||
+        !add_number(&uri, source, "timeout", node->timeout_ms) ||
+        !add_number(&uri, source, "start", node->start_ms) ||
+        !add_text(&uri, source, "session", path) ||
+        !add_text(&uri, source, "durability", node->durability) ||
+        !add_number(&uri, source, "max_value", node->max_value))
+        return en_source_no_memory(source);
+    *out = uri;
+    return 0;
+}
+
+int en_compose_state(const struct en_source *source, const config_setting_t *state,
+                     const struct en_file_node *node, const struct en_file_function *function,
+                     const char **out)
+{
+    const char *path = en_source_path(source, node->path);
+
+    if (path == NULL)
+        return en_source_no_memory(source);
+    if (strcmp(node->backend, "fred") == 0)
+        return fred(source, state, node, function, path, out);
+    return embedded(source, state, node, path, out);
+}

@@ -1,0 +1,21 @@
+/*
+ * compose.h - the state URI that a file's keys make.
+ *
+ * Threads  one thread at a time.    Fork  safe.
+ */
+#ifndef EN_COMPOSE_H
+#define EN_COMPOSE_H
+
+#include "config/keys.h"
+#include "config/source.h"
+
+/*
+ * state is the group of that name, for messages; NULL if the file has none. A function's own keys
+ * beat the node's: function may be NULL. ENOKI_ECONFIG (keys of the other backend, or missing
+ * ones), ENOKI_ENOMEM
+ */
+ENOKI_MUST_CHECK int en_compose_state(const struct en_source *source, const config_setting_t *state,
+                                      const struct en_file_node *node,
+                                      const struct en_file_function *function, const char **out);
+
+#endif
