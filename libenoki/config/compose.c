@@ -22,21 +22,19 @@ static int embedded(const struct en_source *source, const config_setting_t *stat
     return *out == NULL ? en_source_no_memory(source) : 0;
 }
 
-/* "&KEY=VALUE", or nothing if it was not given. */
-static bool add_text(const char **uri, const struct en_source *source, const char *key,
+/* "&KEY=VALUE", or nothing if it was not given. Once there is no memory, *uri stays NULL. */
+static void add_text(const char **uri, const struct en_source *source, const char *key,
                      const char *value)
 {
     if (*uri != NULL && value != NULL)
         *uri = en_arena_textf(source->arena, "%s&%s=%s", *uri, key, value);
-    return *uri != NULL;
 }
 
-static bool add_number(const char **uri, const struct en_source *source, const char *key,
+static void add_number(const char **uri, const struct en_source *source, const char *key,
                        uint64_t value)
 {
     if (*uri != NULL && value != 0)
         *uri = en_arena_textf(source->arena, "%s&%s=%llu", *uri, key, (unsigned long long)value);
-    return *uri != NULL;
 }
 
 static int check_value(const struct en_source *source, const config_setting_t *state,
@@ -51,38 +49,53 @@ static int check_value(const struct en_source *source, const config_setting_t *s
     return 0;
 }
 
+static int check_values(const struct en_source *source, const config_setting_t *state,
+                        const struct en_file_node *node)
+{
+    const struct {
+        const char *key;
+        const char *value;
+        bool is_needed;
+    } texts[] = {{"nodes", node->nodes, true},
+                 {"tls", node->tls, true},
+                 {"user", node->user, true},
+                 {"admin", node->admin, false},
+                 {"id", node->id, false}};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (texts[i].is_needed || texts[i].value != NULL)
+            rc = check_value(source, state, texts[i].key, texts[i].value);
+    return rc;
+}
+
 static int fred(const struct en_source *source, const config_setting_t *state,
                 const struct en_file_node *node, const struct en_file_function *function,
                 const char *path, const char **out)
 {
-    bool has_own = function != NULL;
-    const char *stale = has_own && function->stale != NULL ? function->stale : node->stale;
-    uint64_t expiry = has_own && function->expiry_ms != 0 ? function->expiry_ms : node->expiry_ms;
+    const struct en_file_function none = {.stale = NULL};
+    const struct en_file_function *own = function != NULL ? function : &none;
+    const char *stale = own->stale != NULL ? own->stale : node->stale;
+    uint64_t expiry = own->expiry_ms != 0 ? own->expiry_ms : node->expiry_ms;
     const char *tls, *uri;
-    int rc = check_value(source, state, "nodes", node->nodes);
+    int rc = check_values(source, state, node);
 
-    if (rc == 0)
-        rc = check_value(source, state, "tls", node->tls);
-    if (rc == 0)
-        rc = check_value(source, state, "user", node->user);
-    if (rc == 0 && node->admin != NULL)
-        rc = check_value(source, state, "admin", node->admin);
-    if (rc == 0 && node->id != NULL)
-        rc = check_value(source, state, "id", node->id);
     if (rc != 0)
         return rc;
     tls = en_source_path(source, node->tls);
     if (tls == NULL)
         return en_source_no_memory(source);
     uri = en_arena_textf(source->arena, "fred://%s?tls=%s&user=%s", node->nodes, tls, node->user);
-    if (!add_text(&uri, source, "admin", node->admin) ||
-        !add_text(&uri, source, "node", node->id) || !add_text(&uri, source, "stale", stale) ||
-        !add_number(&uri, source, "expiry", expiry / 1000) ||
-        !add_number(&uri, source, "timeout", node->timeout_ms) ||
-        !add_number(&uri, source, "start", node->start_ms) ||
-        !add_text(&uri, source, "session", path) ||
-        !add_text(&uri, source, "durability", node->durability) ||
-        !add_number(&uri, source, "max_value", node->max_value))
+    add_text(&uri, source, "admin", node->admin);
+    add_text(&uri, source, "node", node->id);
+    add_text(&uri, source, "stale", stale);
+    add_number(&uri, source, "expiry", expiry / 1000);
+    add_number(&uri, source, "timeout", node->timeout_ms);
+    add_number(&uri, source, "start", node->start_ms);
+    add_text(&uri, source, "session", path);
+    add_text(&uri, source, "durability", node->durability);
+    add_number(&uri, source, "max_value", node->max_value);
+    if (uri == NULL)
         return en_source_no_memory(source);
     *out = uri;
     return 0;

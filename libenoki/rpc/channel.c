@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define CONNECT_MAX_MS 3000
+#define WINDOW_BYTES (1 << 20)
 #define SERVICE "/mcc.fred.client.Client/"
 
 static const char *const methods[EN_RPC_METHODS] = {
@@ -148,7 +150,8 @@ static grpc_channel *open_channel(const char *address, const struct en_fred_iden
         number(GRPC_ARG_ENABLE_RETRIES, 0),
         number(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
         number(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
-        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000),
+        /* Its second meaning: how long an attempt to connect may take. */
+        number(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MAX_MS),
         number(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000),
         /* A link with renewed certificates must not be given the old one's connection. */
         number(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
@@ -156,6 +159,8 @@ static grpc_channel *open_channel(const char *address, const struct en_fred_iden
         number(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
         /* A FReD node takes pings for an attack. */
         number(GRPC_ARG_HTTP2_BDP_PROBE, 0),
+        /* Without them the window would stay at 64 KiB: too small for a page over a long way. */
+        number(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
     };
     const grpc_channel_args args = {sizeof(list) / sizeof(list[0]), list};
     grpc_channel *channel;
@@ -255,25 +260,27 @@ static grpc_call_error start(grpc_call *call, grpc_byte_buffer *message, struct 
     return grpc_call_start_batch(call, ops, sizeof(ops) / sizeof(ops[0]), flight, NULL);
 }
 
-/* gRPC's words for a connection that never came about: the request was not sent. */
-static bool never_connected(const char *text)
+/* A call that was given to no connection has the channel's target for a peer ("dns:///..."), every
+ * other one the address that it went to. */
+static bool may_have_been_sent(grpc_call *call)
 {
-    static const char *const words[] = {
-        "failed to connect", "Failed to connect",  "connections to all backends failing",
-        "DNS resolution",    "empty address list", "not in peer certificate"};
+    static const char *const kinds[] = {"ipv4:", "ipv6:", "unix:", "unknown"};
+    char *peer = grpc_call_get_peer(call);
+    bool is_address = false;
 
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strstr(text, words[i]) != NULL)
-            return true;
-    return false;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        is_address = is_address || strncmp(peer, kinds[i], strlen(kinds[i])) == 0;
+    gpr_free(peer);
+    return is_address;
 }
 
-static enum en_fred_result explain(const struct en_fred_link *link, const struct flight *flight,
-                                   struct enoki_error *err)
+static enum en_fred_result explain(const struct en_fred_link *link, grpc_call *call,
+                                   const struct flight *flight, struct enoki_error *err)
 {
     char text[400];
     size_t len = GRPC_SLICE_LENGTH(flight->details);
-    struct en_rpc_failure failure = {(int)flight->code, text, link->address, true};
+    struct en_rpc_failure failure = {(int)flight->code, text, link->address,
+                                     may_have_been_sent(call)};
 
     if (len >= sizeof(text))
         len = sizeof(text) - 1;
@@ -283,7 +290,6 @@ static enum en_fred_result explain(const struct en_fred_link *link, const struct
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < 0x20)
             text[i] = ' ';
-    failure.was_sent = !never_connected(text);
     return en_rpc_explain(&failure, err);
 }
 
@@ -342,7 +348,7 @@ enum en_fred_result en_rpc_call(struct en_fred_link *link, enum en_rpc_method me
     } else {
         wait_for(&flight);
         result = flight.code == GRPC_STATUS_OK ? take_answer(&flight, link, out, err)
-                                               : explain(link, &flight, err);
+                                               : explain(link, call, &flight, err);
     }
     grpc_call_unref(call);
     grpc_byte_buffer_destroy(message);

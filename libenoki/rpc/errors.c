@@ -29,7 +29,6 @@ static const struct {
     int code;
     enum en_fred_result result;
 } codes[] = {
-    {GRPC_STATUS_DEADLINE_EXCEEDED, EN_FRED_TIMEOUT},
     {GRPC_STATUS_RESOURCE_EXHAUSTED, EN_FRED_TOO_LARGE},
     {GRPC_STATUS_UNIMPLEMENTED, EN_FRED_UNIMPLEMENTED},
     {GRPC_STATUS_PERMISSION_DENIED, EN_FRED_DENIED},
@@ -75,6 +74,8 @@ static enum en_fred_result classify(const struct en_rpc_failure *failure)
         return strstr(failure->text, "unmarshal") != NULL ? EN_FRED_INVALID : EN_FRED_BROKEN;
     if (failure->code == GRPC_STATUS_UNAVAILABLE || failure->code == GRPC_STATUS_CANCELLED)
         return failure->was_sent ? EN_FRED_LOST : EN_FRED_UNREACHABLE;
+    if (failure->code == GRPC_STATUS_DEADLINE_EXCEEDED)
+        return failure->was_sent ? EN_FRED_TIMEOUT : EN_FRED_UNREACHABLE;
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
         if (codes[i].code == failure->code)
             return codes[i].result;
@@ -111,6 +112,10 @@ enum en_fred_result en_rpc_explain(const struct en_rpc_failure *failure, struct 
     if (result == EN_FRED_TIMEOUT)
         (void)enoki_error_set(err, ENOKI_ETIMEOUT, "FReD node %.100s did not answer in time",
                               failure->address);
+    else if (failure->code == GRPC_STATUS_DEADLINE_EXCEEDED)
+        (void)enoki_error_set(err, en_rpc_status(result),
+                              "FReD node %.100s: no connection in time (%s)", failure->address,
+                              advice);
     else
         (void)enoki_error_set(err, en_rpc_status(result), "FReD node %.100s: %.200s%s%s%s",
                               failure->address, failure->text, advice != NULL ? " (" : "",

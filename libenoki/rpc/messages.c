@@ -1,5 +1,7 @@
 #include "rpc/messages.h"
 
+#include "rpc/arena.h"
+
 #include <fred/client.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,36 +253,52 @@ static int add_version(const Mcc__Fred__Client__Version *version, struct en_buff
 
 /* What stands behind a list: the unpacked message, which the texts point into, and the clocks. */
 struct memory {
+    struct en_rpc_arena arena;
     ProtobufCMessage *message;
     struct en_buffer clocks;
-    void *entries;
 };
 
 static void release(struct memory *memory)
 {
     if (memory == NULL)
         return;
-    protobuf_c_message_free_unpacked(memory->message, NULL);
+    en_rpc_arena_fini(&memory->arena);
     en_buffer_fini(&memory->clocks);
-    free(memory->entries);
     free(memory);
 }
 
-/* Unpacks, and makes room for count entries that the caller counts in the message. */
+static int why_no_memory(const struct en_rpc_arena *arena)
+{
+    return arena->is_out_of_memory ? ENOKI_ENOMEM : ENOKI_EPROTO;
+}
+
 static int unpack(struct memory **out, const ProtobufCMessageDescriptor *type, const void *data,
                   size_t len)
 {
     struct memory *memory = calloc(1, sizeof(*memory));
+    int rc;
 
     if (memory == NULL)
         return ENOKI_ENOMEM;
     memory->clocks.max = SIZE_MAX / 2;
-    memory->message = protobuf_c_message_unpack(type, NULL, len, data);
+    en_rpc_arena_init(&memory->arena, len);
+    memory->message = protobuf_c_message_unpack(type, &memory->arena.allocator, len, data);
     if (memory->message == NULL) {
-        free(memory);
-        return ENOKI_EPROTO;
+        rc = why_no_memory(&memory->arena);
+        release(memory);
+        return rc;
     }
     *out = memory;
+    return 0;
+}
+
+/* Room for a list's entries, which the message bounds. */
+static int take_list(struct memory *memory, void **out, size_t count, size_t size)
+{
+    *out = en_rpc_arena_take(&memory->arena, count * size);
+    if (*out == NULL)
+        return why_no_memory(&memory->arena);
+    memset(*out, 0, count * size);
     return 0;
 }
 
@@ -312,11 +330,12 @@ static int add_clock(struct en_fred_item *item, const Mcc__Fred__Client__Version
 
 static int room_for_items(struct en_fred_items *out, struct memory *memory, size_t count)
 {
-    memory->entries = calloc(count + 1, sizeof(*out->items));
-    if (memory->entries == NULL)
-        return ENOKI_ENOMEM;
-    *out = (struct en_fred_items){memory->entries, count, memory};
-    return 0;
+    void *items;
+    int rc = take_list(memory, &items, count, sizeof(*out->items));
+
+    if (rc == 0)
+        *out = (struct en_fred_items){items, count, memory};
+    return rc;
 }
 
 int en_rpc_decode_items(const void *data, size_t len, struct en_fred_items *out)
@@ -375,25 +394,28 @@ int en_rpc_decode_keys(const void *data, size_t len, struct en_fred_items *out)
 
 int en_rpc_decode_version(const void *data, size_t len, struct en_buffer *out)
 {
-    Mcc__Fred__Client__UpdateResponse *response =
-        mcc__fred__client__update_response__unpack(NULL, len, data);
+    struct en_rpc_arena arena;
+    const Mcc__Fred__Client__UpdateResponse *response;
     int rc;
 
-    if (response == NULL)
-        return ENOKI_EPROTO;
-    rc = add_version(response->version, out);
-    mcc__fred__client__update_response__free_unpacked(response, NULL);
+    en_rpc_arena_init(&arena, len);
+    /* DeleteResponse is the same. */
+    response = mcc__fred__client__update_response__unpack(&arena.allocator, len, data);
+    rc = response != NULL ? add_version(response->version, out) : why_no_memory(&arena);
+    en_rpc_arena_fini(&arena);
     return rc;
 }
 
 static int room_for_replicas(struct en_fred_replicas *out, struct memory *memory, size_t count)
 {
-    memory->entries = calloc(count + 1, sizeof(*out->replicas));
-    if (memory->entries == NULL) {
+    void *replicas;
+    int rc = take_list(memory, &replicas, count, sizeof(*out->replicas));
+
+    if (rc != 0) {
         release(memory);
-        return ENOKI_ENOMEM;
+        return rc;
     }
-    *out = (struct en_fred_replicas){memory->entries, count, false, memory};
+    *out = (struct en_fred_replicas){replicas, count, false, memory};
     return 0;
 }
 

@@ -31,7 +31,7 @@ struct enoki_keygroup_replica {
 struct enoki_keygroup_info {
     int is_append_only;
     size_t replica_count;
-    struct enoki_keygroup_replica replicas[]; /* in the order of the nodes' names */
+    struct enoki_keygroup_replica *replicas; /* in the order of the nodes' names */
 };
 
 ENOKI_API ENOKI_MUST_CHECK int enoki_keygroup_show(struct enoki_keygroup_info **out,

@@ -112,6 +112,7 @@ static struct enoki_keygroup_info *make_info(const struct en_fred_replicas *repl
     info = malloc(bytes);
     if (info == NULL)
         return NULL;
+    info->replicas = (struct enoki_keygroup_replica *)(info + 1);
     info->is_append_only = !replicas->is_mutable;
     info->replica_count = replicas->count;
     text = (char *)(info->replicas + replicas->count);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define REFRESH_MS 120000u
-#define TLS_LOOK_MS 10000u
+#define TLS_LOOK_MS 1000u
 #define DAY_S 86400
 #define WEEK_S (7 * DAY_S)
 #define FIRST_PAUSE_MS 250u

@@ -74,6 +74,11 @@ struct member *keygroup_member(struct keygroup *keygroup, const struct node *nod
     return &keygroup->members[keygroup->member_count++];
 }
 
+bool cluster_reaches(const struct cluster *cluster, const struct node *to)
+{
+    return !cluster->is_cut && to->is_up;
+}
+
 static uintptr_t mask_of(const struct cluster *cluster, const char *user, const char *keygroup,
                          char **key_out)
 {
@@ -282,7 +287,7 @@ void cluster_spread(struct cluster *cluster, struct node *from, const struct car
     for (size_t i = 0; i < keygroup->member_count; i++) {
         struct node *to = keygroup->members[i].node;
 
-        if (!keygroup->members[i].is_in || to == from || cluster->is_cut || !to->is_up)
+        if (!keygroup->members[i].is_in || to == from || !cluster_reaches(cluster, to))
             continue;
         if (later)
             post(cluster, to, carried, waiter);
@@ -311,7 +316,7 @@ static void deliver(struct cluster *cluster)
     cluster->first = message->next;
     if (cluster->first == NULL)
         cluster->last = NULL;
-    if (!cluster->is_cut && message->to->is_up)
+    if (cluster_reaches(cluster, message->to))
         arrive(cluster, message->to, &carried, &firings);
     if (firings != NULL) {
         (void)pthread_mutex_unlock(&cluster->lock);
@@ -331,9 +336,11 @@ static void *carry(void *context)
     for (;;) {
         uint64_t now = now_ms();
 
+        if (cluster->first == NULL && cluster->is_ending)
+            break;
         if (cluster->first == NULL || cluster->is_held) {
             (void)pthread_cond_wait(&cluster->changed, &cluster->lock);
-        } else if (cluster->first->due_ms > now) {
+        } else if (cluster->first->due_ms > now && !cluster->is_ending) {
             uint64_t due = cluster->first->due_ms;
             struct timespec until = {.tv_sec = (time_t)(due / 1000),
                                      .tv_nsec = (long)(due % 1000 * 1000000)};
@@ -343,6 +350,7 @@ static void *carry(void *context)
             deliver(cluster);
         }
     }
+    (void)pthread_mutex_unlock(&cluster->lock);
     return NULL;
 }
 
@@ -364,4 +372,37 @@ void cluster_new(struct cluster *cluster, bool is_async)
     (void)pthread_condattr_destroy(&monotonic);
     if (pthread_create(&cluster->carrier, NULL, carry, cluster) != 0)
         need(NULL);
+}
+
+void cluster_end(struct cluster *cluster)
+{
+    (void)pthread_mutex_lock(&cluster->lock);
+    cluster->is_ending = cluster->is_cut = true;
+    cluster->is_held = false;
+    (void)pthread_cond_signal(&cluster->changed);
+    (void)pthread_mutex_unlock(&cluster->lock);
+    (void)pthread_join(cluster->carrier, NULL);
+}
+
+static void free_keygroup(void *value)
+{
+    struct keygroup *keygroup = value;
+
+    free(keygroup->name);
+    free(keygroup);
+}
+
+void cluster_free(struct cluster *cluster)
+{
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        struct node *node = &cluster->nodes[i];
+
+        free(node->id);
+        free(node->host);
+        table_free(node->locals, free_local);
+    }
+    table_free(cluster->keygroups, free_keygroup);
+    table_free(cluster->permissions, NULL);
+    (void)pthread_cond_destroy(&cluster->changed);
+    (void)pthread_mutex_destroy(&cluster->lock);
 }

@@ -7,8 +7,8 @@
  *   replication  a write goes to the other members: at once and before the answer (sync), or by the
  *                carrier thread (async, or while messages are held or lag)
  *
- * Threads  lock it around everything here but cluster_new and cluster_fire. It lives as long as the
- *          process.
+ * Threads  lock it around everything here but cluster_new, cluster_end, cluster_free and
+ *          cluster_fire.
  */
 #ifndef DOUBLE_CLUSTER_H
 #define DOUBLE_CLUSTER_H
@@ -102,6 +102,7 @@ struct cluster {
     bool is_async;
     bool is_held;
     bool is_cut;
+    bool is_ending;
     uint64_t lag_ms;
     struct message *first;
     struct message *last;
@@ -109,6 +110,12 @@ struct cluster {
 };
 
 void cluster_new(struct cluster *cluster, bool is_async);
+/* Loses the messages that are on their way: nobody waits any more. Before the servers end. */
+void cluster_end(struct cluster *cluster);
+void cluster_free(struct cluster *cluster);
+
+/* Whether a message of another node gets there. */
+bool cluster_reaches(const struct cluster *cluster, const struct node *to);
 
 struct node *cluster_node(struct cluster *cluster, const char *id);
 struct keygroup *cluster_keygroup(struct cluster *cluster, const char *name, bool create);

@@ -6,6 +6,8 @@
  *   restart NODE                the process ends and comes back with its data
  *   fresh NODE                  ... without
  *   stop NODE, start NODE       connections are refused in between
+ *   drop NODE, heal NODE        a black hole in between: connections stay, nothing is heard
+ *   advertise NODE HOST:PORT    publishes this address of it, a proxy's for one
  *   certificate NODE NAME       serves with NAME.crt and NAME.key from now on
  *   fault ..., fault clear      see faults.h
  */

@@ -3,17 +3,21 @@
  *
  * A fault is a line of words, as `fred-double control SOCKET fault ...` sends them:
  *
- *   NODE CALL KIND [ARGUMENT] [x COUNT]      "*" is any node, any call
+ *   NODE CALL KIND [ARGUMENT] [p PERCENT] [x COUNT]      "*" is any node, any call
  *
  *   error CODE[:TEXT]  answers with that gRPC status; nothing is done
  *   delay MS           answers so much later
  *   hang               does not answer; nothing is done
- *   lost               does what is asked, then the stream ends without an answer
- *   reset              the stream ends without an answer; nothing is done
- *   oversized          an answer of 70 MiB
- *   malformed          an answer that is no message
+ *   lost               does what is asked, then resets the connection
+ *   reset              resets the connection; nothing is done
+ *   drop               the connection is a black hole from now on: nothing that the client sends on
+ *                      it is heard, acknowledged or answered, until the faults are cleared
+ *   oversized [BYTES]  an answer of so many zeroes (70 MiB)
+ *   malformed [HEX]    an answer of these bytes (ffffff, which is no message)
  *
- * Without a count a fault stays until `fault clear`.
+ * lost, reset and drop take all other calls on the connection along. With PERCENT a fault happens
+ * to that many of a hundred calls, by chance; `seed N` makes chance repeat. Without a count it
+ * stays until `fault clear`. The first fault that fits happens.
  *
  * Threads  any thread.
  */
@@ -21,7 +25,7 @@
 #define DOUBLE_FAULTS_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 enum fault_kind {
     FAULT_NONE = 0,
@@ -30,14 +34,14 @@ enum fault_kind {
     FAULT_HANG,
     FAULT_LOST,
     FAULT_RESET,
+    FAULT_DROP,
     FAULT_OVERSIZED,
     FAULT_MALFORMED,
 };
 
 struct fault {
     enum fault_kind kind;
-    int code;
-    uint64_t delay_ms;
+    size_t number; /* the code, milliseconds, or bytes */
     char text[120];
 };
 
@@ -46,7 +50,7 @@ struct faults;
 struct faults *faults_new(void);
 void faults_free(struct faults *faults);
 
-/* NULL, or what is wrong with the line. */
+/* A fault's line, or "seed N". NULL, or what is wrong with it. */
 const char *faults_add(struct faults *faults, const char *line);
 void faults_clear(struct faults *faults);
 

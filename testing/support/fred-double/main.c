@@ -25,11 +25,14 @@ struct place {
     char *name;    /* of its certificate */
     char *certificate;
     char *key;
+    bool is_advertised; /* publishes an address that a test has given */
 };
 
 struct program {
     struct cluster cluster;
     struct faults *faults;
+    struct living living;
+    pthread_mutex_t controlling; /* held while a command runs, and from the end's begin on */
     struct place places[NODES_MAX];
     size_t count;
     const char *specs[NODES_MAX];
@@ -94,6 +97,7 @@ static bool start(struct program *program, struct place *place)
         .cluster = &program->cluster,
         .node = place->node,
         .faults = program->faults,
+        .living = &program->living,
         .address = place->address,
         .ca = program->ca,
         .certificate = place->certificate,
@@ -116,8 +120,10 @@ static bool start(struct program *program, struct place *place)
         need(NULL);
     free(colon);
     (void)pthread_mutex_lock(&program->cluster.lock);
-    free(place->node->host);
-    place->node->host = duplicate(place->address, strlen(place->address));
+    if (!place->is_advertised) {
+        free(place->node->host);
+        place->node->host = duplicate(place->address, strlen(place->address));
+    }
     place->node->is_up = true;
     (void)pthread_mutex_unlock(&program->cluster.lock);
     return true;
@@ -150,6 +156,33 @@ static void forget_data(struct program *program, struct place *place)
     (void)pthread_mutex_unlock(&program->cluster.lock);
 }
 
+static const char *advertise(struct program *program, struct place *place, const char *host)
+{
+    if (host == NULL)
+        return "write advertise NODE HOST:PORT";
+    (void)pthread_mutex_lock(&program->cluster.lock);
+    free(place->node->host);
+    place->node->host = duplicate(host, strlen(host));
+    place->is_advertised = true;
+    (void)pthread_mutex_unlock(&program->cluster.lock);
+    return NULL;
+}
+
+/* What a node does while it runs. */
+static const char *control_running(struct program *program, struct place *place, const char *word,
+                                   const char *rest)
+{
+    if (strcmp(word, "advertise") == 0)
+        return advertise(program, place, rest);
+    if (place->server == NULL)
+        return "the node is stopped";
+    if (strcmp(word, "drop") == 0)
+        server_silence(place->server);
+    else
+        server_heal(place->server);
+    return NULL;
+}
+
 static const char *control_node(struct program *program, const char *word, char *rest)
 {
     char *name = strsep(&rest, " ");
@@ -157,6 +190,8 @@ static const char *control_node(struct program *program, const char *word, char 
 
     if (place == NULL)
         return "there is no such node";
+    if (strcmp(word, "advertise") == 0 || strcmp(word, "drop") == 0 || strcmp(word, "heal") == 0)
+        return control_running(program, place, word, rest);
     if (strcmp(word, "certificate") == 0 && (rest == NULL || !load(program, place, rest)))
         return "there is no such certificate";
     if (strcmp(word, "start") != 0 && place->server != NULL)
@@ -185,17 +220,26 @@ static const char *control_link(struct program *program, const char *word, const
     else if (strcmp(word, "lag") == 0 && rest != NULL)
         cluster->lag_ms = strtoull(rest, NULL, 10);
     else
-        complaint = "hold, release, cut, join, lag MS, restart|fresh|stop|start NODE, "
-                    "certificate NODE NAME, fault ... or fault clear";
+        complaint = "hold, release, cut, join, lag MS, restart|fresh|stop|start|drop|heal NODE, "
+                    "certificate NODE NAME, advertise NODE HOST:PORT, fault ... or fault clear";
     (void)pthread_cond_signal(&cluster->changed);
     (void)pthread_mutex_unlock(&cluster->lock);
     return complaint;
 }
 
-static const char *control(void *context, char *line)
+/* Faults end, also those that stay with a connection. */
+static void clear_faults(struct program *program)
 {
-    static const char *const of_nodes[] = {"restart", "fresh", "stop", "start", "certificate"};
-    struct program *program = context;
+    faults_clear(program->faults);
+    for (size_t i = 0; i < program->count; i++)
+        if (program->places[i].server != NULL)
+            server_heal(program->places[i].server);
+}
+
+static const char *control_line(struct program *program, char *line)
+{
+    static const char *const of_nodes[] = {"restart", "fresh", "stop",        "start",
+                                           "drop",    "heal",  "certificate", "advertise"};
     char *rest = line;
     char *word = strsep(&rest, " ");
 
@@ -205,10 +249,21 @@ static const char *control(void *context, char *line)
     if (strcmp(word, "fault") == 0 && rest != NULL) {
         if (strcmp(rest, "clear") != 0)
             return faults_add(program->faults, rest);
-        faults_clear(program->faults);
+        clear_faults(program);
         return NULL;
     }
     return control_link(program, word, rest);
+}
+
+static const char *control(void *context, char *line)
+{
+    struct program *program = context;
+    const char *complaint;
+
+    (void)pthread_mutex_lock(&program->controlling);
+    complaint = control_line(program, line);
+    (void)pthread_mutex_unlock(&program->controlling);
+    return complaint;
 }
 
 /* --- life --------------------------------------------------------------------------------------
@@ -291,7 +346,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static bool run(struct program *program)
 {
     size_t count = program->count;
-    char *trigger_certificate, *trigger_key;
     bool ok = true;
 
     program->count = 0;
@@ -303,10 +357,7 @@ static bool run(struct program *program)
     if (!ok)
         return false;
     /* Triggers are called as the first node. */
-    trigger_certificate = program->places[0].certificate;
-    trigger_key = program->places[0].key;
-    trigger_init(program->ca, duplicate(trigger_certificate, strlen(trigger_certificate)),
-                 duplicate(trigger_key, strlen(trigger_key)));
+    trigger_init(program->ca, program->places[0].certificate, program->places[0].key);
     if (program->control != NULL) {
         int rc = control_serve(program->control, control, program);
 
@@ -319,6 +370,32 @@ static bool run(struct program *program)
     for (size_t i = 0; i < program->count; i++)
         (void)fprintf(stderr, "ready: %s=%s\n", program->places[i].node->id,
                       program->places[i].address);
+    return true;
+}
+
+#define END_LIMIT_S 5
+
+/* Everything is released, so that a sanitizer can tell what is not. False: calls are still delayed.
+ */
+static bool end(struct program *program)
+{
+    (void)pthread_mutex_lock(&program->controlling);
+    cluster_end(&program->cluster);
+    for (size_t i = 0; i < program->count; i++)
+        server_stop(program->places[i].server);
+    if (!living_wait(&program->living, END_LIMIT_S))
+        return false;
+    grpc_shutdown_blocking();
+    trigger_end();
+    cluster_free(&program->cluster);
+    faults_free(program->faults);
+    for (size_t i = 0; i < program->count; i++) {
+        free(program->places[i].address);
+        free(program->places[i].name);
+        free(program->places[i].certificate);
+        free(program->places[i].key);
+    }
+    free(program->ca);
     return true;
 }
 
@@ -337,7 +414,10 @@ int main(int argc, char **argv)
                                      NULL,
                                      NULL,
                                      NULL};
-    static struct program program;
+    static struct program program = {
+        .living = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0},
+        .controlling = PTHREAD_MUTEX_INITIALIZER,
+    };
     sigset_t ending;
     int signal_number;
 
@@ -361,6 +441,8 @@ int main(int argc, char **argv)
     if (!run(&program))
         return 1;
     (void)sigwait(&ending, &signal_number);
-    /* What is in progress ends with the process: there is nobody left to answer to. */
-    _exit(0);
+    /* What hangs longer than a test would wait ends with the process. */
+    if (!end(&program))
+        _exit(0);
+    return 0;
 }

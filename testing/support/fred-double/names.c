@@ -48,7 +48,11 @@ void run_delete_keygroup(struct run *run)
         return;
     }
     for (size_t i = 0; i < gone->member_count; i++) {
-        node_drop_local(gone->members[i].node, run->keygroup);
+        struct node *node = gone->members[i].node;
+
+        /* A member that does not hear of it keeps its data. */
+        if (node == run->request->node || cluster_reaches(run->cluster, node))
+            node_drop_local(node, run->keygroup);
         gone->members[i].is_in = false;
     }
     gone->exists = false;
@@ -125,7 +129,7 @@ void run_add_replica(struct run *run)
     }
     member = keygroup_member(run_keygroup(run), node, true);
     member->expiry_s = run->fields.expiry_s;
-    if (member->is_in || !node->is_up) {
+    if (member->is_in || (node != run->request->node && !cluster_reaches(run->cluster, node))) {
         run_fail(run, "error adding replica");
         return;
     }
@@ -144,7 +148,8 @@ void run_remove_replica(struct run *run)
     for (size_t i = 0; i < run_keygroup(run)->member_count; i++)
         members += run_keygroup(run)->members[i].is_in ? 1 : 0;
     member = node == NULL ? NULL : keygroup_member(run_keygroup(run), node, false);
-    if (member == NULL || !member->is_in || members < 2 || !node->is_up) {
+    if (member == NULL || !member->is_in || members < 2 ||
+        (node != run->request->node && !cluster_reaches(run->cluster, node))) {
         run_fail(run, "error removing replica");
         return;
     }

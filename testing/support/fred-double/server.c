@@ -1,6 +1,8 @@
 #include "server.h"
 
 #include "calls.h"
+#include "peer.h"
+#include "sockets.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
@@ -17,12 +19,10 @@
 
 #define SERVICE "mcc.fred.client.Client"
 #define MESSAGE_MAX_BYTES 4194304u
-#define OVERSIZED_BYTES (70u << 20)
 #define THREADS 4u
 /* Requests that wait to be met, per method. */
 #define POSTED 4u
 
-#define UNAVAILABLE 14
 #define UNIMPLEMENTED 12
 #define RESOURCE_EXHAUSTED 8
 
@@ -30,6 +30,7 @@ struct server {
     struct server_options options;
     grpc_server *server;
     grpc_completion_queue *queue;
+    int port;
     void *methods[CALL_COUNT];
     pthread_mutex_t posting; /* gRPC's server may be gone once is_ending is set */
     bool is_ending;          /* under posting */
@@ -124,16 +125,17 @@ static void exchange_free(struct exchange *exchange)
 
 static grpc_slice answer_slice(const struct exchange *exchange)
 {
+    const struct fault *fault = &exchange->fault;
     grpc_slice slice;
 
-    if (exchange->fault.kind == FAULT_MALFORMED)
-        return grpc_slice_from_static_string("\xff\xff\xff");
-    if (exchange->fault.kind != FAULT_OVERSIZED)
+    if (fault->kind == FAULT_MALFORMED)
+        return grpc_slice_from_copied_buffer(fault->text, fault->number);
+    if (fault->kind != FAULT_OVERSIZED)
         return grpc_slice_from_copied_buffer(
             exchange->answer.bytes.data != NULL ? exchange->answer.bytes.data : "",
             exchange->answer.bytes.len);
-    slice = grpc_slice_malloc(OVERSIZED_BYTES);
-    memset(GRPC_SLICE_START_PTR(slice), 0, OVERSIZED_BYTES);
+    slice = grpc_slice_malloc(fault->number);
+    memset(GRPC_SLICE_START_PTR(slice), 0, fault->number);
     return slice;
 }
 
@@ -173,7 +175,7 @@ static void answer(struct exchange *exchange)
 static void *answer_later(void *context)
 {
     struct exchange *exchange = context;
-    uint64_t ms = exchange->fault.delay_ms;
+    uint64_t ms = exchange->fault.number;
     struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
 
     (void)nanosleep(&pause, NULL);
@@ -191,23 +193,6 @@ static void detach(void *(*run)(void *), void *context)
     (void)pthread_detach(thread);
 }
 
-/* What the fault does to a call that has its answer. */
-static void finish(struct exchange *exchange)
-{
-    if (exchange->fault.kind == FAULT_DELAY) {
-        detach(answer_later, exchange);
-        return;
-    }
-    if (exchange->fault.kind == FAULT_LOST)
-        answer_error(&exchange->answer, UNAVAILABLE, "Socket closed");
-    answer(exchange);
-}
-
-static void waiter_done(struct waiter *waiter)
-{
-    finish((struct exchange *)waiter);
-}
-
 /* A call that is never answered: it ends with the client's deadline. */
 static void hang(struct exchange *exchange)
 {
@@ -221,54 +206,29 @@ static void hang(struct exchange *exchange)
         exchange_free(exchange);
 }
 
-/* --- who calls ---------------------------------------------------------------------------------
- */
-
-static char *property(const grpc_auth_context *context, const char *name)
+/* Its connection ends without a word, with all other calls on it. */
+static void tear(struct exchange *exchange)
 {
-    grpc_auth_property_iterator iterator = grpc_auth_context_find_properties_by_name(context, name);
-    const grpc_auth_property *found = grpc_auth_property_iterator_next(&iterator);
+    int port = exchange->server->port, peer = peer_port(exchange->call);
 
-    return found == NULL ? duplicate("", 0) : duplicate(found->value, found->value_length);
+    hang(exchange);
+    sockets_reset(port, peer);
 }
 
-/* The peer's address without "ipv4:" and the port. */
-static char *peer_address(grpc_call *call)
+/* What the fault does to a call that has its answer. */
+static void finish(struct exchange *exchange)
 {
-    char *peer = grpc_call_get_peer(call);
-    const char *begin = strchr(peer, ':') == NULL ? peer : strchr(peer, ':') + 1;
-    const char *end = strrchr(begin, ':');
-    char *address = duplicate(begin, end == NULL ? strlen(begin) : (size_t)(end - begin));
-
-    gpr_free(peer);
-    return address;
+    if (exchange->fault.kind == FAULT_DELAY)
+        detach(answer_later, exchange);
+    else if (exchange->fault.kind == FAULT_LOST)
+        tear(exchange);
+    else
+        answer(exchange);
 }
 
-/* FReD wants the address that a client calls from in its certificate. */
-static bool check_source(struct exchange *exchange, const grpc_auth_context *context)
+static void waiter_done(struct waiter *waiter)
 {
-    grpc_auth_property_iterator iterator =
-        grpc_auth_context_find_properties_by_name(context, GRPC_PEER_IP_PROPERTY_NAME);
-    const grpc_auth_property *found;
-    char *address = peer_address(exchange->call);
-    char valid[200] = "";
-    bool is_valid = false;
-
-    while ((found = grpc_auth_property_iterator_next(&iterator)) != NULL) {
-        is_valid = is_valid || strcmp(found->value, address) == 0;
-        (void)snprintf(valid + strlen(valid), sizeof(valid) - strlen(valid), "%s%s",
-                       valid[0] == '\0' ? "" : ", ", found->value);
-    }
-    if (!is_valid && valid[0] == '\0')
-        answer_error(&exchange->answer, 2,
-                     "x509: cannot validate certificate for %s because it doesn't contain any IP "
-                     "SANs",
-                     address);
-    else if (!is_valid)
-        answer_error(&exchange->answer, 2, "x509: certificate is valid for %s, not %s", valid,
-                     address);
-    free(address);
-    return is_valid;
+    finish((struct exchange *)waiter);
 }
 
 /* --- requests ----------------------------------------------------------------------------------
@@ -289,14 +249,13 @@ static struct text take_request(struct exchange *exchange, grpc_slice *slice)
 static void run(struct exchange *exchange)
 {
     const struct server_options *options = &exchange->server->options;
-    grpc_auth_context *context = grpc_call_auth_context(exchange->call);
-    char *user = property(context, GRPC_X509_CN_PROPERTY_NAME);
+    char *user = peer_user(exchange->call);
     struct request request = {options->cluster, options->node, user, {"", 0}};
     grpc_slice slice = grpc_empty_slice();
     bool is_done = true;
 
     exchange->waiter.done = waiter_done;
-    if (options->skips_source_check || check_source(exchange, context)) {
+    if (options->skips_source_check || peer_check_source(exchange->call, &exchange->answer)) {
         request.bytes = take_request(exchange, &slice);
         if (request.bytes.len > MESSAGE_MAX_BYTES)
             answer_error(&exchange->answer, RESOURCE_EXHAUSTED,
@@ -305,7 +264,6 @@ static void run(struct exchange *exchange)
         else
             is_done = call_run(&request, exchange->method, &exchange->answer, &exchange->waiter);
     }
-    grpc_auth_context_release(context);
     grpc_slice_unref(slice);
     free(user);
     if (is_done)
@@ -347,17 +305,28 @@ static void begin(struct exchange *exchange)
         hang(exchange);
         break;
     case FAULT_RESET:
-        answer_error(&exchange->answer, UNAVAILABLE, "Connection reset by peer");
-        answer(exchange);
+        tear(exchange);
+        break;
+    case FAULT_DROP:
+        sockets_silence(exchange->server->port, peer_port(exchange->call));
+        hang(exchange);
         break;
     case FAULT_ERROR:
-        answer_error(&exchange->answer, exchange->fault.code, "%s", exchange->fault.text);
+        answer_error(&exchange->answer, (int)exchange->fault.number, "%s", exchange->fault.text);
         answer(exchange);
         break;
     default:
         run(exchange);
         break;
     }
+}
+
+static void living_count(struct living *living, int change)
+{
+    (void)pthread_mutex_lock(&living->lock);
+    living->servers += change;
+    (void)pthread_cond_broadcast(&living->changed);
+    (void)pthread_mutex_unlock(&living->lock);
 }
 
 static void *serve(void *context)
@@ -381,9 +350,12 @@ static void *serve(void *context)
             exchange_free(exchange);
     }
     if (atomic_fetch_sub(&server->threads, 1) == 1) {
+        struct living *living = server->options.living;
+
         grpc_completion_queue_destroy(server->queue);
         (void)pthread_mutex_destroy(&server->posting);
         free(server);
+        living_count(living, -1);
     }
     return NULL;
 }
@@ -398,9 +370,25 @@ static bool listen_on(struct server *server, int *port_out)
     grpc_server_credentials *credentials = grpc_ssl_server_credentials_create_ex(
         options->ca, &pair, 1, GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, NULL);
 
-    *port_out = grpc_server_add_http2_port(server->server, options->address, credentials);
+    server->port = grpc_server_add_http2_port(server->server, options->address, credentials);
     grpc_server_credentials_release(credentials);
-    return *port_out > 0;
+    *port_out = server->port;
+    return server->port > 0;
+}
+
+bool living_wait(struct living *living, unsigned limit_s)
+{
+    struct timespec until;
+    int rc = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += limit_s;
+    (void)pthread_mutex_lock(&living->lock);
+    while (living->servers > 0 && rc == 0)
+        rc = pthread_cond_timedwait(&living->changed, &living->lock, &until);
+    rc = living->servers;
+    (void)pthread_mutex_unlock(&living->lock);
+    return rc == 0;
 }
 
 struct server *server_start(const struct server_options *options, int *port_out)
@@ -413,6 +401,9 @@ struct server *server_start(const struct server_options *options, int *port_out)
         {.type = GRPC_ARG_INTEGER,
          .key = (char *)(uintptr_t)GRPC_ARG_ALLOW_REUSEPORT,
          .value.integer = 0},
+        {.type = GRPC_ARG_INTEGER, /* a node knows no compression */
+         .key = (char *)(uintptr_t)GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET,
+         .value.integer = 1 << GRPC_COMPRESS_NONE},
     };
     const grpc_channel_args args = {sizeof(list) / sizeof(list[0]), list};
 
@@ -428,6 +419,7 @@ struct server *server_start(const struct server_options *options, int *port_out)
             server->server, path, NULL, GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     }
     (void)pthread_mutex_init(&server->posting, NULL);
+    living_count(options->living, 1);
     atomic_store(&server->uses, 1);
     atomic_store(&server->threads, THREADS);
     for (unsigned i = 0; i < THREADS; i++)
@@ -453,4 +445,14 @@ void server_stop(struct server *server)
     grpc_server_shutdown_and_notify(server->server, server->queue, NULL);
     grpc_server_cancel_all_calls(server->server);
     release(server);
+}
+
+void server_silence(struct server *server)
+{
+    sockets_silence(server->port, ANY_PEER);
+}
+
+void server_heal(struct server *server)
+{
+    sockets_heal(server->port);
 }

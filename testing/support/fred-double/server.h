@@ -11,10 +11,21 @@
 
 struct server;
 
+/* Servers that have not wholly ended; zero but for its lock and condition. */
+struct living {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int servers;
+};
+
+/* False if some still live after so long. */
+bool living_wait(struct living *living, unsigned limit_s);
+
 struct server_options {
     struct cluster *cluster;
     struct node *node;
     struct faults *faults;
+    struct living *living;
     const char *address; /* "HOST:PORT" */
     const char *ca;      /* PEM texts */
     const char *certificate;
@@ -26,5 +37,9 @@ struct server_options {
 struct server *server_start(const struct server_options *options, int *port_out);
 /* Ends all connections at once. */
 void server_stop(struct server *server);
+
+/* A black hole: see sockets.h. Healing also ends what FAULT_DROP did. */
+void server_silence(struct server *server);
+void server_heal(struct server *server);
 
 #endif

@@ -133,9 +133,10 @@ static void add_version(struct item *item, const struct clock *clock, struct tex
     version->expires_ms = expires_ms;
 }
 
+/* Counted in whole seconds, as FReD's store does: a value may live up to a second less. */
 static uint64_t end_of(int64_t expiry_s, uint64_t now_ms)
 {
-    return expiry_s > 0 ? now_ms + (uint64_t)expiry_s * 1000 : 0;
+    return expiry_s > 0 ? (now_ms / 1000 + (uint64_t)expiry_s) * 1000 : 0;
 }
 
 void store_free(struct store *store)

@@ -16,8 +16,16 @@ static const char *roots;
 
 void trigger_init(const char *ca, const char *certificate, const char *key)
 {
-    roots = ca;
-    pair = (grpc_ssl_pem_key_cert_pair){key, certificate};
+    roots = duplicate(ca, strlen(ca));
+    pair = (grpc_ssl_pem_key_cert_pair){duplicate(key, strlen(key)),
+                                        duplicate(certificate, strlen(certificate))};
+}
+
+void trigger_end(void)
+{
+    free((char *)(uintptr_t)roots);
+    free((char *)(uintptr_t)pair.private_key);
+    free((char *)(uintptr_t)pair.cert_chain);
 }
 
 static ProtobufCBinaryData bytes(const char *data, size_t len)

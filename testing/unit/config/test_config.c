@@ -166,7 +166,7 @@ START_TEST(an_unknown_key_is_answered_with_what_is_allowed)
             "allowed: node, state, listen, log, limits, functions");
     REFUSED("functions = (\n{ name = \"a\"; },\n{ name = \"b\";\nworker = 3; } );", 4,
             "functions[1].worker: unknown key", "did you mean 'workers'?",
-            "allowed: name, language, code, runtime, workers, keygroup, stale, expiry, env, limits");
+            "allowed: name, language, code, runtime, workers, keygroup, stale, expiry");
     REFUSED("limits = { zzzzzzzz = 1; };", 1, "limits.zzzzzzzz: unknown key; allowed: header");
     REFUSED("limits = { a_name_that_is_much_longer_than_any_key = 1; };", 1, "unknown key");
 }
