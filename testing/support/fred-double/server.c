@@ -38,7 +38,7 @@ struct server {
     atomic_uint threads;     /* that still run */
 };
 
-enum stage { WAITING, ANSWERING };
+enum stage { WAITING, DELAYED, ANSWERING };
 
 /* One call, from being waited for to its answer. */
 struct exchange {
@@ -53,6 +53,7 @@ struct exchange {
     gpr_timespec deadline;
     struct fault fault;
     struct answer answer;
+    grpc_alarm *alarm;
     bool has_begun;
     int cancelled;
 };
@@ -172,25 +173,15 @@ static void answer(struct exchange *exchange)
     grpc_slice_unref(details);
 }
 
-static void *answer_later(void *context)
+static void answer_later(struct exchange *exchange)
 {
-    struct exchange *exchange = context;
-    uint64_t ms = exchange->fault.number;
-    struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
+    const gpr_timespec due =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis((int64_t)exchange->fault.number, GPR_TIMESPAN));
 
-    (void)nanosleep(&pause, NULL);
-    answer(exchange);
-    return NULL;
-}
-
-/* Runs in a thread that nobody waits for. */
-static void detach(void *(*run)(void *), void *context)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, run, context) != 0)
-        need(NULL);
-    (void)pthread_detach(thread);
+    exchange->stage = DELAYED;
+    exchange->alarm = grpc_alarm_create(NULL);
+    grpc_alarm_set(exchange->alarm, exchange->server->queue, due, exchange, NULL);
 }
 
 /* A call that is never answered: it ends with the client's deadline. */
@@ -219,7 +210,7 @@ static void tear(struct exchange *exchange)
 static void finish(struct exchange *exchange)
 {
     if (exchange->fault.kind == FAULT_DELAY)
-        detach(answer_later, exchange);
+        answer_later(exchange);
     else if (exchange->fault.kind == FAULT_LOST)
         tear(exchange);
     else
@@ -321,17 +312,50 @@ static void begin(struct exchange *exchange)
     }
 }
 
-static void living_count(struct living *living, int change)
+/* --- threads -----------------------------------------------------------------------------------
+ */
+
+/* Threads are joined when the next ones begin, or in the end. */
+static void reap(struct living *living)
+{
+    while (living->ended_count > 0)
+        (void)pthread_join(living->ended[--living->ended_count], NULL);
+}
+
+static void leave(struct living *living)
 {
     (void)pthread_mutex_lock(&living->lock);
-    living->servers += change;
+    living->count--;
+    living->ended =
+        need(realloc(living->ended, (living->ended_count + 1) * sizeof(*living->ended)));
+    living->ended[living->ended_count++] = pthread_self();
     (void)pthread_cond_broadcast(&living->changed);
     (void)pthread_mutex_unlock(&living->lock);
+}
+
+bool living_wait(struct living *living, unsigned limit_s)
+{
+    struct timespec until;
+    bool is_empty;
+    int rc = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += limit_s;
+    (void)pthread_mutex_lock(&living->lock);
+    while (living->count > 0 && rc == 0)
+        rc = pthread_cond_timedwait(&living->changed, &living->lock, &until);
+    is_empty = living->count == 0;
+    reap(living);
+    free(living->ended);
+    living->ended = NULL;
+    (void)pthread_mutex_unlock(&living->lock);
+    return is_empty;
 }
 
 static void *serve(void *context)
 {
     struct server *server = context;
+    struct living *living = server->options.living;
 
     for (;;) {
         grpc_event event =
@@ -344,19 +368,22 @@ static void *serve(void *context)
             grpc_server_destroy(server->server);
             continue;
         }
+        if (exchange->stage == DELAYED) {
+            grpc_alarm_destroy(exchange->alarm);
+            answer(exchange);
+            continue;
+        }
         if (exchange->stage == WAITING && event.success != 0 && admit(exchange))
             begin(exchange);
         else
             exchange_free(exchange);
     }
     if (atomic_fetch_sub(&server->threads, 1) == 1) {
-        struct living *living = server->options.living;
-
         grpc_completion_queue_destroy(server->queue);
         (void)pthread_mutex_destroy(&server->posting);
         free(server);
-        living_count(living, -1);
     }
+    leave(living);
     return NULL;
 }
 
@@ -391,6 +418,22 @@ bool living_wait(struct living *living, unsigned limit_s)
     return rc == 0;
 }
 
+static void begin_threads(struct server *server)
+{
+    struct living *living = server->options.living;
+
+    (void)pthread_mutex_lock(&living->lock);
+    reap(living);
+    living->count += THREADS;
+    (void)pthread_mutex_unlock(&living->lock);
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, serve, server) != 0)
+            need(NULL);
+    }
+}
+
 struct server *server_start(const struct server_options *options, int *port_out)
 {
     struct server *server = need(calloc(1, sizeof(*server)));
@@ -419,11 +462,9 @@ struct server *server_start(const struct server_options *options, int *port_out)
             server->server, path, NULL, GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER, 0);
     }
     (void)pthread_mutex_init(&server->posting, NULL);
-    living_count(options->living, 1);
     atomic_store(&server->uses, 1);
     atomic_store(&server->threads, THREADS);
-    for (unsigned i = 0; i < THREADS; i++)
-        detach(serve, server);
+    begin_threads(server);
     if (!listen_on(server, port_out)) {
         server_stop(server);
         return NULL;

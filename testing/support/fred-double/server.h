@@ -11,14 +11,16 @@
 
 struct server;
 
-/* Servers that have not wholly ended; zero but for its lock and condition. */
+/* The threads of servers; zero but for its lock and condition. */
 struct living {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int servers;
+    unsigned count;
+    size_t ended_count; /* to be joined */
+    pthread_t *ended;
 };
 
-/* False if some still live after so long. */
+/* Until all have ended; false if some still live after so long. */
 bool living_wait(struct living *living, unsigned limit_s);
 
 struct server_options {
