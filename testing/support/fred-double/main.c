@@ -415,7 +415,7 @@ int main(int argc, char **argv)
                                      NULL,
                                      NULL};
     static struct program program = {
-        .living = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0},
+        .living = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER},
         .controlling = PTHREAD_MUTEX_INITIALIZER,
     };
     sigset_t ending;

@@ -38,7 +38,7 @@ struct server {
     atomic_uint threads;     /* that still run */
 };
 
-enum stage { WAITING, DELAYED, ANSWERING };
+enum stage { WAITING, ANSWERING };
 
 /* One call, from being waited for to its answer. */
 struct exchange {
@@ -53,7 +53,6 @@ struct exchange {
     gpr_timespec deadline;
     struct fault fault;
     struct answer answer;
-    grpc_alarm *alarm;
     bool has_begun;
     int cancelled;
 };
@@ -173,15 +172,17 @@ static void answer(struct exchange *exchange)
     grpc_slice_unref(details);
 }
 
-static void answer_later(struct exchange *exchange)
+static void *answer_later(void *context)
 {
-    const gpr_timespec due =
-        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                     gpr_time_from_millis((int64_t)exchange->fault.number, GPR_TIMESPAN));
+    struct exchange *exchange = context;
+    struct living *living = exchange->server->options.living;
+    uint64_t ms = exchange->fault.number;
+    struct timespec pause = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000 * 1000000)};
 
-    exchange->stage = DELAYED;
-    exchange->alarm = grpc_alarm_create(NULL);
-    grpc_alarm_set(exchange->alarm, exchange->server->queue, due, exchange, NULL);
+    (void)nanosleep(&pause, NULL);
+    answer(exchange);
+    living_end(living);
+    return NULL;
 }
 
 /* A call that is never answered: it ends with the client's deadline. */
@@ -210,7 +211,7 @@ static void tear(struct exchange *exchange)
 static void finish(struct exchange *exchange)
 {
     if (exchange->fault.kind == FAULT_DELAY)
-        answer_later(exchange);
+        living_begin(exchange->server->options.living, answer_later, exchange);
     else if (exchange->fault.kind == FAULT_LOST)
         tear(exchange);
     else
@@ -312,46 +313,6 @@ static void begin(struct exchange *exchange)
     }
 }
 
-/* --- threads -----------------------------------------------------------------------------------
- */
-
-/* Threads are joined when the next ones begin, or in the end. */
-static void reap(struct living *living)
-{
-    while (living->ended_count > 0)
-        (void)pthread_join(living->ended[--living->ended_count], NULL);
-}
-
-static void leave(struct living *living)
-{
-    (void)pthread_mutex_lock(&living->lock);
-    living->count--;
-    living->ended =
-        need(realloc(living->ended, (living->ended_count + 1) * sizeof(*living->ended)));
-    living->ended[living->ended_count++] = pthread_self();
-    (void)pthread_cond_broadcast(&living->changed);
-    (void)pthread_mutex_unlock(&living->lock);
-}
-
-bool living_wait(struct living *living, unsigned limit_s)
-{
-    struct timespec until;
-    bool is_empty;
-    int rc = 0;
-
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += limit_s;
-    (void)pthread_mutex_lock(&living->lock);
-    while (living->count > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&living->changed, &living->lock, &until);
-    is_empty = living->count == 0;
-    reap(living);
-    free(living->ended);
-    living->ended = NULL;
-    (void)pthread_mutex_unlock(&living->lock);
-    return is_empty;
-}
-
 static void *serve(void *context)
 {
     struct server *server = context;
@@ -368,11 +329,6 @@ static void *serve(void *context)
             grpc_server_destroy(server->server);
             continue;
         }
-        if (exchange->stage == DELAYED) {
-            grpc_alarm_destroy(exchange->alarm);
-            answer(exchange);
-            continue;
-        }
         if (exchange->stage == WAITING && event.success != 0 && admit(exchange))
             begin(exchange);
         else
@@ -383,7 +339,7 @@ static void *serve(void *context)
         (void)pthread_mutex_destroy(&server->posting);
         free(server);
     }
-    leave(living);
+    living_end(living);
     return NULL;
 }
 
@@ -401,37 +357,6 @@ static bool listen_on(struct server *server, int *port_out)
     grpc_server_credentials_release(credentials);
     *port_out = server->port;
     return server->port > 0;
-}
-
-bool living_wait(struct living *living, unsigned limit_s)
-{
-    struct timespec until;
-    int rc = 0;
-
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += limit_s;
-    (void)pthread_mutex_lock(&living->lock);
-    while (living->servers > 0 && rc == 0)
-        rc = pthread_cond_timedwait(&living->changed, &living->lock, &until);
-    rc = living->servers;
-    (void)pthread_mutex_unlock(&living->lock);
-    return rc == 0;
-}
-
-static void begin_threads(struct server *server)
-{
-    struct living *living = server->options.living;
-
-    (void)pthread_mutex_lock(&living->lock);
-    reap(living);
-    living->count += THREADS;
-    (void)pthread_mutex_unlock(&living->lock);
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_t thread;
-
-        if (pthread_create(&thread, NULL, serve, server) != 0)
-            need(NULL);
-    }
 }
 
 struct server *server_start(const struct server_options *options, int *port_out)
@@ -464,7 +389,8 @@ struct server *server_start(const struct server_options *options, int *port_out)
     (void)pthread_mutex_init(&server->posting, NULL);
     atomic_store(&server->uses, 1);
     atomic_store(&server->threads, THREADS);
-    begin_threads(server);
+    for (unsigned i = 0; i < THREADS; i++)
+        living_begin(options->living, serve, server);
     if (!listen_on(server, port_out)) {
         server_stop(server);
         return NULL;

@@ -8,20 +8,9 @@
 
 #include "cluster.h"
 #include "faults.h"
+#include "living.h"
 
 struct server;
-
-/* The threads of servers; zero but for its lock and condition. */
-struct living {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    unsigned count;
-    size_t ended_count; /* to be joined */
-    pthread_t *ended;
-};
-
-/* Until all have ended; false if some still live after so long. */
-bool living_wait(struct living *living, unsigned limit_s);
 
 struct server_options {
     struct cluster *cluster;
