@@ -50,6 +50,8 @@ static void free_shared(struct shared *shared)
         en_session_close(shared->store.session);
         en_fred_nodes_free(shared->store.nodes);
     }
+    for (size_t i = 0; i < EN_FRED_ORDERS; i++)
+        (void)pthread_mutex_destroy(&shared->store.orders[i]);
     free(shared->store.keygroup);
     free(shared->key);
     free(shared);
@@ -102,6 +104,8 @@ static int open_shared(struct shared **out, char *key, const struct en_backend_s
     shared->key = key;
     shared->pid = getpid();
     shared->store.keygroup = strdup(settings->keygroup);
+    for (size_t i = 0; i < EN_FRED_ORDERS; i++)
+        (void)pthread_mutex_init(&shared->store.orders[i], NULL);
     rc = shared->store.keygroup == NULL
              ? enoki_error_set(err, ENOKI_ENOMEM, "out of memory for a state handle")
              : open_parts(&shared->store, settings, err);

@@ -38,7 +38,8 @@ ENOKI_MUST_CHECK int en_fred_nodes_new(struct en_fred_nodes **out,
 /* No peer may be held. NULL is allowed. */
 void en_fred_nodes_free(struct en_fred_nodes *nodes);
 
-/* Renewed certificates are taken up, expired ones refused: looks at most once a second. ENOKI_ETLS */
+/* Renewed certificates are taken up, expired ones refused: looks at most once a second. ENOKI_ETLS
+ */
 ENOKI_MUST_CHECK int en_fred_nodes_check_tls(struct en_fred_nodes *nodes, struct enoki_error *err);
 
 /*

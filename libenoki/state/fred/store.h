@@ -19,6 +19,12 @@
 #include "state/uri.h"
 #include "tls/module.h"
 
+#include <pthread.h>
+
+/* Plain writes of one id go one after the other within a process: each names what the one before it
+ * made, and none is refused for that. Ids share a few locks. */
+#define EN_FRED_ORDERS 64u
+
 struct en_fred_store {
     const struct en_fred_api *api;
     const struct en_tls_api *tls;
@@ -29,6 +35,7 @@ struct en_fred_store {
     enum en_stale stale;
     uint64_t expiry_s;
     struct en_notify notify;
+    pthread_mutex_t orders[EN_FRED_ORDERS];
 };
 
 /* --- one try at one node -----------------------------------------------------------------------

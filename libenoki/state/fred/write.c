@@ -465,12 +465,35 @@ static int take_expected(struct writing *writing)
     return 0;
 }
 
+/* Waits for its turn, but not beyond the deadline: out of turn it is refused and learns, no more.
+ * NULL: no turn was got, or none is needed. */
+static pthread_mutex_t *take_turn(struct en_fred_store *store, const struct en_backend_write *write,
+                                  uint64_t deadline_ms)
+{
+    uint64_t now_ms = en_clock_ms(), wall_ns = en_clock_wall_ns(), end_ns;
+    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
+    pthread_mutex_t *order;
+    struct timespec until;
+    unsigned hash = 0;
+
+    if (write->expect != NULL)
+        return NULL;
+    for (const char *at = write->id; *at != '\0'; at++)
+        hash = hash * 31 + (unsigned char)*at;
+    order = &store->orders[hash % EN_FRED_ORDERS];
+    end_ns = wall_ns + (left_ms < 86400000u ? left_ms : 86400000u) * 1000000u;
+    until.tv_sec = (time_t)(end_ns / 1000000000u);
+    until.tv_nsec = (long)(end_ns % 1000000000u);
+    return pthread_mutex_timedlock(order, &until) == 0 ? order : NULL;
+}
+
 int en_fred_write(struct en_fred_store *store, uint64_t deadline_ms,
                   const struct en_backend_write *write, struct enoki_error *err)
 {
     struct en_buffer room = EN_BUFFER_INIT(SIZE_MAX / 2);
     struct enoki_error own = ENOKI_ERROR_INIT;
     struct writing writing = {.store = store, .write = write, .err = &own};
+    pthread_mutex_t *order;
     int rc = 0;
 
     writing.made.max = EN_VERSION_MAX_BYTES;
@@ -480,6 +503,7 @@ int en_fred_write(struct en_fred_store *store, uint64_t deadline_ms,
                                   &writing.text_len);
     if (rc != 0)
         rc = enoki_error_set(&own, rc, "out of memory for a value");
+    order = take_turn(store, write, deadline_ms);
     if (rc == 0)
         rc = en_fred_try_begin(&writing.trial, store, deadline_ms, &own);
     if (rc == 0)
@@ -489,6 +513,8 @@ int en_fred_write(struct en_fred_store *store, uint64_t deadline_ms,
     if (rc == 0)
         rc = run(&writing);
     en_fred_try_end(&writing.trial);
+    if (order != NULL)
+        (void)pthread_mutex_unlock(order);
     en_seen_fini(&writing.seen);
     en_buffer_fini(&room);
     en_buffer_fini(&writing.made);
