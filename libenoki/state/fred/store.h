@@ -71,6 +71,11 @@ void en_fred_try_end(struct en_fred_try *trial);
 bool en_fred_try_wait(const struct en_fred_try *trial, uint64_t ms);
 uint64_t en_fred_try_waited_ms(const struct en_fred_try *trial);
 
+/* Waits for the turn of a plain write, to be unlocked; NULL: the deadline came first. Out of turn a
+ * write is refused and learns, no more. */
+pthread_mutex_t *en_fred_turn_take(struct en_fred_store *store, const char *id,
+                                   uint64_t deadline_ms);
+
 /* --- what a node has of one item ---------------------------------------------------------------
  */
 

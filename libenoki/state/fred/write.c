@@ -465,28 +465,6 @@ static int take_expected(struct writing *writing)
     return 0;
 }
 
-/* Waits for its turn, but not beyond the deadline: out of turn it is refused and learns, no more.
- * NULL: no turn was got, or none is needed. */
-static pthread_mutex_t *take_turn(struct en_fred_store *store, const struct en_backend_write *write,
-                                  uint64_t deadline_ms)
-{
-    uint64_t now_ms = en_clock_ms(), wall_ns = en_clock_wall_ns(), end_ns;
-    uint64_t left_ms = deadline_ms > now_ms ? deadline_ms - now_ms : 0;
-    pthread_mutex_t *order;
-    struct timespec until;
-    unsigned hash = 0;
-
-    if (write->expect != NULL)
-        return NULL;
-    for (const char *at = write->id; *at != '\0'; at++)
-        hash = hash * 31 + (unsigned char)*at;
-    order = &store->orders[hash % EN_FRED_ORDERS];
-    end_ns = wall_ns + (left_ms < 86400000u ? left_ms : 86400000u) * 1000000u;
-    until.tv_sec = (time_t)(end_ns / 1000000000u);
-    until.tv_nsec = (long)(end_ns % 1000000000u);
-    return pthread_mutex_timedlock(order, &until) == 0 ? order : NULL;
-}
-
 int en_fred_write(struct en_fred_store *store, uint64_t deadline_ms,
                   const struct en_backend_write *write, struct enoki_error *err)
 {
@@ -503,7 +481,7 @@ int en_fred_write(struct en_fred_store *store, uint64_t deadline_ms,
                                   &writing.text_len);
     if (rc != 0)
         rc = enoki_error_set(&own, rc, "out of memory for a value");
-    order = take_turn(store, write, deadline_ms);
+    order = write->expect != NULL ? NULL : en_fred_turn_take(store, write->id, deadline_ms);
     if (rc == 0)
         rc = en_fred_try_begin(&writing.trial, store, deadline_ms, &own);
     if (rc == 0)
