@@ -6,10 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Refusals that nothing at the node explains, before a plain update is made blind. */
-#define UNEXPLAINED_MAX 2u
-/* Tombstones that are met one after the other, before an expecting write is a conflict. */
-#define LEARNS_MAX 8u
+#define UNEXPLAINED_MAX 2u /* refusals without a reason, before a plain update is made blind */
+#define LEARNS_MAX 8u      /* tombstones met in turn, before an expecting write is a conflict */
 
 /* A write while it goes on. */
 struct writing {
