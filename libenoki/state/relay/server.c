@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,6 +23,7 @@ struct connection {
     struct connection *next;
     struct connection *previous;
     int fd;
+    atomic_bool is_left; /* by the thread that served it last: what it wrote is seen by the next */
     bool is_greeted;
     struct en_buffer input;
     struct en_buffer output;
@@ -109,16 +111,20 @@ static void open_door(struct en_relay *relay)
                              .msg_controllen = sizeof(control.room)};
     ssize_t got = recvmsg(relay->options.door, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
-    int fd;
+    struct pollfd end = {.fd = relay->options.door};
+    int fds[sizeof(control.room) / sizeof(int)];
+    size_t count = 0, i;
 
-    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-        head->cmsg_len == CMSG_LEN(sizeof(fd))) {
-        memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-        if (add(relay, fd) == ENOKI_ENOMEM)
-            (void)close(fd);
+    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
+        count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(fds[0]);
+        memcpy(fds, CMSG_DATA(head), count * sizeof(fds[0]));
     }
+    /* Padding lets a second descriptor through: a worker must not fill this process's table. */
+    for (i = 0; i < count; i++)
+        if (count > 1 || add(relay, fds[i]) == ENOKI_ENOMEM)
+            (void)close(fds[i]);
     /* No worker is left, and none comes: the end of the other side is not worth waiting for. */
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    if (got <= 0 && poll(&end, 1, 0) == 1)
         return;
     (void)epoll_ctl(relay->set, EPOLL_CTL_MOD, relay->options.door, &event);
 }
@@ -132,7 +138,7 @@ static bool write_out(struct connection *connection)
 
     while (at < connection->output.len) {
         ssize_t written = send(connection->fd, connection->output.data + at,
-                               connection->output.len - at, MSG_NOSIGNAL);
+                               connection->output.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
         struct pollfd wait = {.fd = connection->fd, .events = POLLOUT};
 
         if (written >= 0)
@@ -153,7 +159,8 @@ static int read_in(struct connection *connection)
 
     if (en_buffer_reserve(&connection->input, READ_BYTES) != 0)
         return -1;
-    got = recv(connection->fd, connection->input.data + connection->input.len, READ_BYTES, 0);
+    got = recv(connection->fd, connection->input.data + connection->input.len, READ_BYTES,
+               MSG_DONTWAIT);
     if (got > 0) {
         connection->input.len += (size_t)got;
         return 1;
@@ -251,6 +258,7 @@ static void serve(struct en_relay *relay, struct enoki_state *state, struct conn
                                 .data.ptr = connection};
     int got, rc = 0;
 
+    (void)atomic_load_explicit(&connection->is_left, memory_order_acquire);
     /* Until nothing more is there: half a frame waits in the buffer, not in a thread. */
     do {
         got = read_in(connection);
@@ -261,6 +269,7 @@ static void serve(struct en_relay *relay, struct enoki_state *state, struct conn
         en_notify(&relay->options.notify, EN_NOTIFY_WARN,
                   "a worker sent bytes to the state relay that are no call: its connection is "
                   "closed");
+    atomic_store_explicit(&connection->is_left, true, memory_order_release);
     if (got < 0 || rc != 0 || epoll_ctl(relay->set, EPOLL_CTL_MOD, connection->fd, &event) != 0)
         drop(relay, connection);
 }
