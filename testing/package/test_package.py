@@ -87,7 +87,7 @@ class Package(unittest.TestCase):
             env=self.environment)
         program = self.prefix / "bin" / "enoki-run"
         with running.server([program, "visits.so"], cwd=self.work) as url:
-            for body, answer in re.findall(r"^curl -d (\w+) .*visits +# (.*)", readme, re.M):
+            for body, answer in re.findall(r"^curl -d (\w+) .*:8000/visits +# (.*)", readme, re.M):
                 self.assertEqual(running.call(url, body.encode()), (200, answer.encode() + b"\n"))
             command, value = re.search(r"^(enoki state get .*?) +# (.*)", readme, re.M).groups()
             self.assertEqual(run("sh", "-c", f"{self.prefix}/bin/{command}", cwd=self.work).strip(),
