@@ -58,6 +58,7 @@ struct flight {
     grpc_byte_buffer *answer;
     grpc_status_code code;
     grpc_slice details;
+    bool was_ready; /* there was a connection when it began */
 };
 
 /* --- client ----------------------------------------------------------------------------------- */
@@ -208,6 +209,10 @@ const char *en_rpc_link_address(const struct en_fred_link *link)
     return link->address;
 }
 
+/* What gRPC 1.51 says if a call was given to no connection. */
+#define NO_CONNECTION "failed to connect to all addresses"
+#define NO_ADDRESS "DNS resolution failed"
+
 /* --- call ------------------------------------------------------------------------------------- */
 
 /* Above this the message itself is given away instead of copied. */
@@ -260,9 +265,14 @@ static grpc_call_error start(grpc_call *call, grpc_byte_buffer *message, struct 
     return grpc_call_start_batch(call, ops, sizeof(ops) / sizeof(ops[0]), flight, NULL);
 }
 
-/* A call that was given to no connection has the channel's target for a peer ("dns:///..."), every
- * other one the address that it went to. */
-static bool may_have_been_sent(grpc_call *call)
+static bool is_ready(const struct en_fred_link *link)
+{
+    return grpc_channel_check_connectivity_state(link->channel, 0) == GRPC_CHANNEL_READY;
+}
+
+/* An answered call has the address that it went to for a peer, every other one the channel's target
+ * (gRPC 1.51), also one that was sent and not answered. */
+static bool has_peer(grpc_call *call)
 {
     static const char *const kinds[] = {"ipv4:", "ipv6:", "unix:", "unknown"};
     char *peer = grpc_call_get_peer(call);
@@ -274,13 +284,30 @@ static bool may_have_been_sent(grpc_call *call)
     return is_address;
 }
 
+/* gRPC does not say whether a failed call left the process, so: it did unless the contrary is sure.
+ * A connection that came about during the call and is gone leaves the channel idle. */
+static bool may_have_been_sent(const struct en_fred_link *link, grpc_call *call,
+                               const struct flight *flight, const char *text)
+{
+    grpc_connectivity_state state;
+
+    if (has_peer(call))
+        return true;
+    if (strncmp(text, NO_CONNECTION, strlen(NO_CONNECTION)) == 0 ||
+        strncmp(text, NO_ADDRESS, strlen(NO_ADDRESS)) == 0)
+        return false;
+    if (flight->code != GRPC_STATUS_DEADLINE_EXCEEDED || flight->was_ready)
+        return true;
+    state = grpc_channel_check_connectivity_state(link->channel, 0);
+    return state == GRPC_CHANNEL_READY || state == GRPC_CHANNEL_IDLE;
+}
+
 static enum en_fred_result explain(const struct en_fred_link *link, grpc_call *call,
                                    const struct flight *flight, struct enoki_error *err)
 {
     char text[400];
     size_t len = GRPC_SLICE_LENGTH(flight->details);
-    struct en_rpc_failure failure = {(int)flight->code, text, link->address,
-                                     may_have_been_sent(call)};
+    struct en_rpc_failure failure = {(int)flight->code, text, link->address, false};
 
     if (len >= sizeof(text))
         len = sizeof(text) - 1;
@@ -290,6 +317,7 @@ static enum en_fred_result explain(const struct en_fred_link *link, grpc_call *c
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)text[i] < 0x20)
             text[i] = ' ';
+    failure.was_sent = may_have_been_sent(link, call, flight, text);
     return en_rpc_explain(&failure, err);
 }
 
@@ -332,7 +360,8 @@ enum en_fred_result en_rpc_call(struct en_fred_link *link, enum en_rpc_method me
                                 struct en_rpc_answer *out, struct enoki_error *err)
 {
     grpc_byte_buffer *message = take_request(request);
-    struct flight flight = {.done = 0, .code = GRPC_STATUS_UNKNOWN};
+    struct flight flight = {
+        .done = 0, .code = GRPC_STATUS_UNKNOWN, .was_ready = is_ready(link)};
     grpc_call *call;
     enum en_fred_result result;
 
