@@ -273,11 +273,25 @@ static void start(struct handle *handle, struct client *clients, uint64_t seed)
     }
 }
 
+static void play(struct handle *handles, struct client *clients, size_t count, uint64_t seed)
+{
+    (void)puts("ready");
+    (void)fflush(stdout);
+    /* All begin together: at a line, or the end, of standard input. */
+    (void)getchar();
+    for (size_t i = 0; i < count; i++)
+        start(&handles[i], clients + i * THREADS_MAX, seed);
+    for (size_t i = 0; i < count; i++)
+        for (unsigned k = 0; k < handles[i].threads; k++)
+            (void)pthread_join(clients[i * THREADS_MAX + k].thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
     size_t count = argc < 9 ? 0 : (size_t)(argc - 5) / 4;
     struct handle *handles = calloc(count + 1, sizeof(*handles));
     struct client *clients = calloc((count + 1) * THREADS_MAX, sizeof(*clients));
+    bool is_open = true;
 
     if (count == 0 || handles == NULL || clients == NULL)
         return 2;
@@ -286,22 +300,14 @@ int main(int argc, char **argv)
     run.calls = (unsigned)strtoul(argv[4], NULL, 10);
     if (run.history < 0)
         return 2;
-    for (size_t i = 0; i < count; i++)
-        if (!open_handle(&handles[i], argv + 5 + 4 * i))
-            return 1;
-    (void)puts("ready");
-    (void)fflush(stdout);
-    /* All begin together: at a line, or the end, of standard input. */
-    (void)getchar();
-    for (size_t i = 0; i < count; i++)
-        start(&handles[i], clients + i * THREADS_MAX, strtoull(argv[3], NULL, 10));
-    for (size_t i = 0; i < count; i++)
-        for (unsigned k = 0; k < handles[i].threads; k++)
-            (void)pthread_join(clients[i * THREADS_MAX + k].thread, NULL);
+    for (size_t i = 0; i < count && is_open; i++)
+        is_open = open_handle(&handles[i], argv + 5 + 4 * i);
+    if (is_open)
+        play(handles, clients, count, strtoull(argv[3], NULL, 10));
     for (size_t i = 0; i < count; i++)
         enoki_state_free(handles[i].state);
     free(clients);
     free(handles);
     (void)close(run.history);
-    return run.is_bad ? 1 : 0;
+    return run.is_bad || !is_open ? 1 : 0;
 }

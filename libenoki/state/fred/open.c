@@ -21,6 +21,7 @@ struct opening {
     struct en_fred_nodes *admin; /* as whom it is created */
     struct en_fred_link *link;   /* of the own node, as admin */
     uint64_t deadline_ms;        /* UINT64_MAX: never */
+    bool is_away;                /* the failed step's node: worth another attempt */
     char own[256];
     struct enoki_error *err;
 };
@@ -46,33 +47,11 @@ static bool is_away(enum en_fred_result result)
            result == EN_FRED_BROKEN;
 }
 
-/* Waits for the own node, and learns its id. */
-static int find_own(struct opening *opening)
+/* The status of a step that a call ended. */
+static int failed(struct opening *opening, enum en_fred_result result)
 {
-    const struct en_notify *notify = &opening->store->notify;
-    uint64_t begin = en_clock_ms(), told = 0;
-    enum en_fred_result result;
-
-    for (;;) {
-        result = en_fred_nodes_find_own(opening->admin, try_deadline(opening), opening->own,
-                                        opening->err);
-        if (result == EN_FRED_OK)
-            return 0;
-        if (!is_away(result))
-            return opening->err->status;
-        if (en_clock_ms() + PAUSE_MS >= opening->deadline_ms) {
-            struct enoki_error why = *opening->err;
-
-            return enoki_error_set(opening->err, ENOKI_EUNAVAILABLE,
-                                   "%.300s; waited %" PRIu64 " ms", why.message,
-                                   en_clock_ms() - begin);
-        }
-        if (told == 0 || en_clock_ms() - told >= TELL_EVERY_MS) {
-            told = en_clock_ms();
-            en_notify(notify, EN_NOTIFY_WARN, "waiting for FReD: %s", opening->err->message);
-        }
-        pause_ms(PAUSE_MS);
-    }
+    opening->is_away = is_away(result);
+    return opening->err->status;
 }
 
 static int refuse_unknown(struct opening *opening)
@@ -95,14 +74,14 @@ static int make_keygroup(struct opening *opening)
         if (result == EN_FRED_OK)
             return 0;
         if (result != EN_FRED_DENIED)
-            return opening->err->status;
+            return failed(opening, result);
         if (opening->settings->must_exist)
             return refuse_unknown(opening);
         result = api->create_keygroup(opening->link, try_deadline(opening),
                                       opening->store->keygroup, is_mutable,
                                       (int64_t)opening->settings->uri->expiry_s, opening->err);
         if (is_away(result))
-            return opening->err->status;
+            return failed(opening, result);
         /* Refused: it exists and is another user's, or somebody makes it just now. */
         if (result != EN_FRED_OK) {
             if (i * PAUSE_MS > SETTLE_MS)
@@ -122,7 +101,7 @@ static int make_keygroup(struct opening *opening)
 /* The own node becomes a member. */
 static int join(struct opening *opening)
 {
-    enum en_fred_result result;
+    enum en_fred_result result, shown;
 
     for (unsigned i = 0; !en_fred_nodes_own_is_member(opening->admin); i++) {
         if (opening->settings->must_exist || i > STEPS_MAX)
@@ -131,13 +110,13 @@ static int join(struct opening *opening)
             opening->link, try_deadline(opening), opening->store->keygroup, opening->own,
             (int64_t)opening->settings->uri->expiry_s, opening->err);
         if (result != EN_FRED_OK && result != EN_FRED_FAILED)
-            return opening->err->status;
+            return failed(opening, result);
         /* A member answers so too, or somebody makes it one just now: then it shows. */
         if (result != EN_FRED_OK)
             pause_ms(PAUSE_MS);
-        if (en_fred_nodes_refresh(opening->admin, try_deadline(opening), true, opening->err) !=
-            EN_FRED_OK)
-            return opening->err->status;
+        shown = en_fred_nodes_refresh(opening->admin, try_deadline(opening), true, opening->err);
+        if (shown != EN_FRED_OK)
+            return failed(opening, shown);
         if (result != EN_FRED_OK && i * PAUSE_MS > SETTLE_MS)
             return enoki_error_set(opening->err, ENOKI_EIO,
                                    "FReD does not make node '%.64s' a replica of keygroup "
@@ -154,11 +133,14 @@ static int grant(struct opening *opening)
 
     if (opening->admin == opening->store->nodes)
         return 0;
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-        if (opening->store->api->add_user(opening->link, try_deadline(opening),
-                                          opening->settings->uri->user, opening->store->keygroup,
-                                          roles[i], opening->err) != EN_FRED_OK)
-            return opening->err->status;
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        enum en_fred_result result = opening->store->api->add_user(
+            opening->link, try_deadline(opening), opening->settings->uri->user,
+            opening->store->keygroup, roles[i], opening->err);
+
+        if (result != EN_FRED_OK)
+            return failed(opening, result);
+    }
     return 0;
 }
 
@@ -172,7 +154,7 @@ static int settle(struct opening *opening)
 
     result = en_fred_nodes_find_own(nodes, try_deadline(opening), own, opening->err);
     if (result != EN_FRED_OK)
-        return opening->err->status;
+        return failed(opening, result);
     while ((result = en_fred_nodes_refresh(nodes, try_deadline(opening), true, opening->err)) ==
                EN_FRED_DENIED &&
            en_clock_ms() < end)
@@ -180,7 +162,7 @@ static int settle(struct opening *opening)
     if (result == EN_FRED_DENIED && opening->settings->must_exist)
         return refuse_unknown(opening);
     if (result != EN_FRED_OK)
-        return opening->err->status;
+        return failed(opening, result);
     opening->store->kind =
         en_fred_nodes_is_mutable(nodes) ? ENOKI_KEYGROUP_MUTABLE : ENOKI_KEYGROUP_APPEND;
     return 0;
@@ -205,36 +187,71 @@ static int open_admin(struct opening *opening)
     return en_fred_nodes_new(&opening->admin, &options, opening->err);
 }
 
+/* Every step leaves alone what is done, so all of them can be taken again. */
+static int take_steps(struct opening *opening)
+{
+    struct en_fred_peer *peer;
+    enum en_fred_result result;
+    int rc;
+
+    opening->is_away = false;
+    result = en_fred_nodes_find_own(opening->admin, try_deadline(opening), opening->own,
+                                    opening->err);
+    if (result != EN_FRED_OK)
+        return failed(opening, result);
+    peer = en_fred_peer_get(opening->admin, 0);
+    if (peer == NULL)
+        return enoki_error_set(opening->err, ENOKI_ENOMEM, "out of memory for a connection");
+    opening->link = en_fred_peer_link(peer);
+    rc = make_keygroup(opening);
+    if (rc == 0)
+        rc = join(opening);
+    if (rc == 0 && !opening->settings->must_exist)
+        rc = grant(opening);
+    if (rc == 0)
+        rc = settle(opening);
+    en_fred_peer_release(peer);
+    return rc;
+}
+
+/* Waits for nodes that are away. */
+static int take_steps_in_time(struct opening *opening)
+{
+    uint64_t begin = en_clock_ms(), told = 0;
+
+    for (;;) {
+        int rc = take_steps(opening);
+
+        if (rc == 0 || !opening->is_away)
+            return rc;
+        if (en_clock_ms() + PAUSE_MS >= opening->deadline_ms) {
+            struct enoki_error why = *opening->err;
+
+            return enoki_error_set(opening->err, ENOKI_EUNAVAILABLE,
+                                   "%.300s; waited %" PRIu64 " ms", why.message,
+                                   en_clock_ms() - begin);
+        }
+        if (told == 0 || en_clock_ms() - told >= TELL_EVERY_MS) {
+            told = en_clock_ms();
+            en_notify(&opening->store->notify, EN_NOTIFY_WARN, "waiting for FReD: %s",
+                      opening->err->message);
+        }
+        pause_ms(PAUSE_MS);
+    }
+}
+
 int en_fred_open_keygroup(struct en_fred_store *store, const struct en_backend_settings *settings,
                           struct enoki_error *err)
 {
     struct enoki_error own = ENOKI_ERROR_INIT;
     struct opening opening = {.store = store, .settings = settings, .err = &own};
-    struct en_fred_peer *peer = NULL;
     int rc;
 
     opening.deadline_ms =
         settings->uri->start_ms == 0 ? UINT64_MAX : en_clock_ms() + settings->uri->start_ms;
     rc = open_admin(&opening);
     if (rc == 0)
-        rc = find_own(&opening);
-    if (rc == 0) {
-        peer = en_fred_peer_get(opening.admin, 0);
-        if (peer == NULL)
-            rc = enoki_error_set(&own, ENOKI_ENOMEM, "out of memory for a connection");
-        else
-            opening.link = en_fred_peer_link(peer);
-    }
-    if (rc == 0)
-        rc = make_keygroup(&opening);
-    if (rc == 0)
-        rc = join(&opening);
-    if (rc == 0 && !settings->must_exist)
-        rc = grant(&opening);
-    if (rc == 0)
-        rc = settle(&opening);
-    if (peer != NULL)
-        en_fred_peer_release(peer);
+        rc = take_steps_in_time(&opening);
     if (opening.admin != store->nodes)
         en_fred_nodes_free(opening.admin);
     return rc == 0 ? 0 : enoki_error_set(err, rc, "%s", own.message);
