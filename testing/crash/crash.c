@@ -170,8 +170,11 @@ static void check_log(unsigned long least, unsigned long most)
 
     if (enoki_state_scan(log, NULL, SCAN_COUNT, &items, &err) != 0)
         die("log", err.message);
-    if (enoki_items_count(items) < least || enoki_items_count(items) > most)
+    if (enoki_items_count(items) < least || enoki_items_count(items) > most) {
+        (void)fprintf(stderr, "crash: %zu appends, acknowledged were %lu, begun %lu\n",
+                      enoki_items_count(items), least, most);
         die("log", "an append is missing or there twice");
+    }
     enoki_items_free(items);
     enoki_state_free(log);
 }

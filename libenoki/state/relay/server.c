@@ -1,11 +1,12 @@
 #include "state/relay/calls.h"
 #include "state/relay/relay.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,13 +18,14 @@
 #define READ_BYTES 65536u
 #define KEPT_BYTES (1u << 20)
 /* A worker that does not read its answer has this long. */
-#define WRITE_TIMEOUT_MS 5000
+#define WRITE_TIMEOUT_MS 5000u
+/* A thread that could not open the state tries again after this. */
+#define OPEN_AGAIN_MS 1000
 
 struct connection {
     struct connection *next;
     struct connection *previous;
     int fd;
-    atomic_bool is_left; /* by the thread that served it last: what it wrote is seen by the next */
     bool is_greeted;
     struct en_buffer input;
     struct en_buffer output;
@@ -71,11 +73,23 @@ static void drop(struct en_relay *relay, struct connection *connection)
     free(connection);
 }
 
+/* To whichever thread its next bytes wake. That one takes the lock first, so it sees all that was
+ * done here. */
+static bool hand_on(struct en_relay *relay, int operation, struct connection *connection)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
+                                .data.ptr = connection};
+    bool is_done;
+
+    (void)pthread_mutex_lock(&relay->lock);
+    is_done = epoll_ctl(relay->set, operation, connection->fd, &event) == 0;
+    (void)pthread_mutex_unlock(&relay->lock);
+    return is_done;
+}
+
 static int add(struct en_relay *relay, int fd)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-                                .data.ptr = connection};
 
     if (connection == NULL)
         return ENOKI_ENOMEM;
@@ -88,8 +102,7 @@ static int add(struct en_relay *relay, int fd)
         connection->next->previous = connection;
     relay->connections = connection;
     (void)pthread_mutex_unlock(&relay->lock);
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-        epoll_ctl(relay->set, EPOLL_CTL_ADD, fd, &event) == 0)
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && hand_on(relay, EPOLL_CTL_ADD, connection))
         return 0;
     drop(relay, connection);
     return ENOKI_EIO;
@@ -134,16 +147,18 @@ static void open_door(struct en_relay *relay)
 
 static bool write_out(struct connection *connection)
 {
+    uint64_t end = en_clock_ms() + WRITE_TIMEOUT_MS;
     size_t at = 0;
 
     while (at < connection->output.len) {
+        uint64_t now = en_clock_ms();
         ssize_t written = send(connection->fd, connection->output.data + at,
                                connection->output.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
         struct pollfd wait = {.fd = connection->fd, .events = POLLOUT};
 
         if (written >= 0)
             at += (size_t)written;
-        else if (errno == EAGAIN && poll(&wait, 1, WRITE_TIMEOUT_MS) == 0)
+        else if (errno == EAGAIN && (now >= end || poll(&wait, 1, (int)(end - now)) == 0))
             return false;
         else if (errno != EAGAIN && errno != EINTR)
             return false;
@@ -254,11 +269,8 @@ static int run_frames(struct enoki_state *state, struct connection *connection)
 
 static void serve(struct en_relay *relay, struct enoki_state *state, struct connection *connection)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT,
-                                .data.ptr = connection};
     int got, rc = 0;
 
-    (void)atomic_load_explicit(&connection->is_left, memory_order_acquire);
     /* Until nothing more is there: half a frame waits in the buffer, not in a thread. */
     do {
         got = read_in(connection);
@@ -269,8 +281,7 @@ static void serve(struct en_relay *relay, struct enoki_state *state, struct conn
         en_notify(&relay->options.notify, EN_NOTIFY_WARN,
                   "a worker sent bytes to the state relay that are no call: its connection is "
                   "closed");
-    atomic_store_explicit(&connection->is_left, true, memory_order_release);
-    if (got < 0 || rc != 0 || epoll_ctl(relay->set, EPOLL_CTL_MOD, connection->fd, &event) != 0)
+    if (got < 0 || rc != 0 || !hand_on(relay, EPOLL_CTL_MOD, connection))
         drop(relay, connection);
 }
 
@@ -290,21 +301,29 @@ static void start_thread(struct en_relay *relay)
     }
 }
 
+/* NULL if the relay ends first. A thread that gave up would be missed for ever: none takes its
+ * place. */
+static struct enoki_state *open_state(struct en_relay *relay)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    struct pollfd ending = {.fd = relay->ending, .events = POLLIN};
+    struct enoki_state *state = NULL;
+
+    while (relay->options.open(relay->options.context, &state, &err) != 0) {
+        en_notify(&relay->options.notify, EN_NOTIFY_ERROR,
+                  "a relay thread cannot open the state and will try again: %s", err.message);
+        if (poll(&ending, 1, OPEN_AGAIN_MS) != 0)
+            return NULL;
+    }
+    return state;
+}
+
 static void *work(void *context)
 {
     struct en_relay *relay = context;
-    struct enoki_state *state = NULL;
-    struct enoki_error err = ENOKI_ERROR_INIT;
-    bool is_ending = false;
+    struct enoki_state *state = open_state(relay);
+    bool is_ending = state == NULL;
 
-    if (relay->options.open(relay->options.context, &state, &err) != 0) {
-        en_notify(&relay->options.notify, EN_NOTIFY_ERROR,
-                  "a relay thread cannot open the state: %s", err.message);
-        (void)pthread_mutex_lock(&relay->lock);
-        relay->waiting--;
-        (void)pthread_mutex_unlock(&relay->lock);
-        return NULL;
-    }
     while (!is_ending) {
         struct epoll_event event;
         int count = epoll_wait(relay->set, &event, 1, -1);

@@ -264,7 +264,7 @@ int en_board_post(struct en_board *board, const struct en_op *op)
         return -1;
     }
     mine->len = (uint32_t)len;
-    atomic_store(&mine->batch, UINT64_MAX); /* committed by none */
+    en_board_forget_batch(board, (unsigned)slot);
     set_state(mine, EN_SLOT_POSTED);
     return slot;
 }
@@ -329,6 +329,11 @@ void en_board_set_batch(struct en_board *board, unsigned slot, uint64_t batch,
 {
     board->area->slots[slot].result = *result;
     atomic_store(&board->area->slots[slot].batch, batch);
+}
+
+void en_board_forget_batch(struct en_board *board, unsigned slot)
+{
+    atomic_store(&board->area->slots[slot].batch, UINT64_MAX);
 }
 
 uint64_t en_board_batch(const struct en_board *board, unsigned slot)

@@ -77,6 +77,8 @@ size_t en_board_copy(const struct en_board *board, unsigned slot,
 /* Leader: the number of the batch that commits the slot, kept with its result until it is done. */
 void en_board_set_batch(struct en_board *board, unsigned slot, uint64_t batch,
                         const struct en_slot_result *result);
+/* What it belongs to is committed by no batch so far, whatever is. */
+void en_board_forget_batch(struct en_board *board, unsigned slot);
 uint64_t en_board_batch(const struct en_board *board, unsigned slot);
 /* Leader: TAKEN -> DONE, and wakes the owner. */
 void en_board_finish(struct en_board *board, unsigned slot);

@@ -113,8 +113,12 @@ static int run_singly(const struct batch *whole)
 {
     struct batch one = {.queue = whole->queue, .own = whole->own, .own_result = whole->own_result};
     struct en_env *env = whole->queue->env;
-    int own_rc = one.own == NULL ? 0 : en_env_write(env, true, apply_batch, &one);
+    int own_rc;
 
+    /* The number that they were given is now that of the first which is committed alone. */
+    for (unsigned i = 0; i < whole->count; i++)
+        en_board_forget_batch(one.queue->board, whole->slots[i]);
+    own_rc = one.own == NULL ? 0 : en_env_write(env, true, apply_batch, &one);
     one.own = NULL;
     one.count = 1;
     for (unsigned i = 0; i < whole->count; i++) {
@@ -129,21 +133,23 @@ static int run_singly(const struct batch *whole)
     return own_rc;
 }
 
+static int read_batch(struct en_env_write *write, void *committed)
+{
+    return en_meta_batch(write->txn, write->dbi, committed);
+}
+
 /* A leader died and left slots TAKEN. If its batch is committed their results count, else they are
  * run again. */
 static int recover(struct en_queue *queue)
 {
-    struct en_reader *reader;
-    uint64_t committed;
-    /* What it committed may not have reached the disk. */
-    int rc = en_env_sync(queue->env);
+    uint64_t committed = 0;
+    /* Only a writer sees what is committed here: if the leader died at the end of its commit, LMDB
+     * tells readers of it when somebody else takes the writer's lock. */
+    int rc = en_env_write(queue->env, true, read_batch, &committed);
 
+    /* What it committed may not have reached the disk. */
     if (rc == 0)
-        rc = en_env_read_begin(queue->env, &reader);
-    if (rc != 0)
-        return rc;
-    rc = en_meta_batch(en_reader_txn(reader), en_env_dbi(queue->env), &committed);
-    en_env_read_end(reader);
+        rc = en_env_sync(queue->env);
     for (unsigned i = 0; rc == 0 && i < EN_BOARD_SLOTS; i++) {
         if (en_board_state(queue->board, i) != EN_SLOT_TAKEN)
             continue;
