@@ -11,12 +11,14 @@
 
 #define HELLO_TIMEOUT_MS 20000u
 
-/* A write that was sent and not answered may have been done. */
-static int write_result(int rc, bool expects, struct enoki_error *err)
+/* A write that was sent and not answered may have been done. One that does not depend on what was
+ * there may simply be repeated: its timeout stays one. */
+static int write_result(const struct en_relay_call *call, int rc, bool may_repeat,
+                        struct enoki_error *err)
 {
     struct enoki_error why;
 
-    if (rc != ENOKI_ECLOSED && !(rc == ENOKI_ETIMEOUT && expects))
+    if (!call->is_lost || (rc == ENOKI_ETIMEOUT && may_repeat))
         return rc;
     if (err == NULL)
         return ENOKI_EUNCERTAIN;
@@ -119,7 +121,7 @@ static int relay_write(void *self, uint64_t deadline_ms, const struct en_backend
         en_relay_put(&call, write->value, write->value_len);
     rc = en_relay_ask(&call, EN_FRAME_DONE, err);
     en_relay_end(&call);
-    return write_result(rc, write->expect != NULL, err);
+    return write_result(&call, rc, write->expect == NULL, err);
 }
 
 static int relay_append(void *self, uint64_t deadline_ms, const void *value, size_t value_len,
@@ -149,7 +151,7 @@ static int relay_append(void *self, uint64_t deadline_ms, const void *value, siz
         }
     }
     en_relay_end(&call);
-    return write_result(rc, false, err);
+    return write_result(&call, rc, false, err);
 }
 
 static int relay_import(void *self, uint64_t deadline_ms, const char *id,

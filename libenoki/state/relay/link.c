@@ -7,12 +7,14 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READ_BYTES 65536u
 #define KEPT_BYTES (1u << 20)
 /* The parent tells best what went wrong by the deadline: it is given a moment to. */
 #define GRACE_MS 100u
+#define LOOK_AGAIN_MS 500u
 
 /* --- the connection ----------------------------------------------------------------------------
  */
@@ -71,7 +73,7 @@ int en_relay_link_init(struct en_relay_link *link, const char *where, struct eno
 
     *link = (struct en_relay_link){.fd = -1, .pid = getpid(), .next_call = 1};
     link->input.max = EN_RELAY_ANSWER_MAX_BYTES + EN_FRAME_HEAD_BYTES + READ_BYTES;
-    link->output.max = EN_RELAY_REQUEST_MAX_BYTES;
+    link->output.max = EN_RELAY_REQUEST_MAX_BYTES + EN_FRAME_HEAD_BYTES;
     (void)pthread_mutex_init(&link->lock, NULL);
 
     if (!en_parse_u64(where, strlen(where), INT32_MAX, &fd) ||
@@ -196,16 +198,47 @@ static void hang_up(struct en_relay_link *link)
 /* --- calls -------------------------------------------------------------------------------------
  */
 
+/* False if another call has the link that long. */
+static bool lock_until(struct en_relay_link *link, uint64_t end_ms)
+{
+    int rc = pthread_mutex_trylock(&link->lock);
+
+    while (rc == EBUSY || rc == ETIMEDOUT) {
+        uint64_t now = en_clock_ms();
+        uint64_t ms = now >= end_ms                  ? 0
+                      : end_ms - now < LOOK_AGAIN_MS ? end_ms - now
+                                                     : LOOK_AGAIN_MS;
+        struct timespec until;
+
+        if (ms == 0)
+            return false;
+        /* The wall clock, because ThreadSanitizer does not know pthread_mutex_clocklock; a jump of
+         * it only moves the moment of looking again. */
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += (long)(ms * 1000000);
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_nsec -= 1000000000;
+            until.tv_sec++;
+        }
+        rc = pthread_mutex_timedlock(&link->lock, &until);
+    }
+    return rc == 0;
+}
+
 void en_relay_begin(struct en_relay_call *call, struct en_relay_link *link, enum en_frame_type type,
                     uint64_t deadline_ms)
 {
-    uint64_t now = en_clock_ms();
+    uint64_t end = deadline_ms > UINT64_MAX - GRACE_MS ? UINT64_MAX : deadline_ms + GRACE_MS;
+    uint64_t now;
 
-    (void)pthread_mutex_lock(&link->lock);
-    call->link = link;
-    call->has_answer = false;
+    *call = (struct en_relay_call){.link = link, .end_ms = end};
+    if (!lock_until(link, end)) {
+        call->rc = ENOKI_ETIMEOUT;
+        return;
+    }
+    now = en_clock_ms();
+    call->has_link = true;
     call->id = link->next_call++;
-    call->end_ms = deadline_ms > UINT64_MAX - GRACE_MS ? UINT64_MAX : deadline_ms + GRACE_MS;
     link->output.len = 0;
     call->rc = en_frame_begin(&link->output, type, call->id, &call->at);
     if (call->rc == 0 && type != EN_FRAME_HELLO)
@@ -235,6 +268,8 @@ int en_relay_ask(struct en_relay_call *call, enum en_frame_type wanted, struct e
     struct en_frame_head *head = &call->head;
     int rc = call->rc;
 
+    if (rc == ENOKI_ETIMEOUT)
+        return late(err);
     if (rc == 0)
         rc = en_frame_end(&link->output, call->at);
     if (rc != 0)
@@ -242,12 +277,18 @@ int en_relay_ask(struct en_relay_call *call, enum en_frame_type wanted, struct e
     rc = send_all(link, call->end_ms);
     if (rc == ENOKI_ETIMEOUT)
         hang_up(link); /* half a frame is on its way */
-    if (rc == 0)
+    if (rc == 0) {
         rc = receive(link, call->id, call->end_ms, head);
+        call->is_lost = rc != 0;
+    }
     if (rc == ENOKI_ETIMEOUT)
         return late(err);
-    if (rc == ENOKI_EPROTO)
+    if (rc == ENOKI_EPROTO) {
         hang_up(link);
+        return enoki_error_set(err, rc,
+                               "the process that keeps the state answered with bytes that are no "
+                               "answer");
+    }
     if (rc == ENOKI_ENOMEM || rc == ENOKI_ELIMIT)
         return enoki_error_set(err, rc, "out of memory for an answer");
     if (rc != 0)
@@ -265,6 +306,8 @@ int en_relay_ask(struct en_relay_call *call, enum en_frame_type wanted, struct e
 
 void en_relay_end(struct en_relay_call *call)
 {
+    if (!call->has_link)
+        return;
     if (call->has_answer)
         forget_answer(call->link, &call->head);
     en_buffer_clear(&call->link->output, KEPT_BYTES);

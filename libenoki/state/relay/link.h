@@ -27,14 +27,17 @@ ENOKI_MUST_CHECK int en_relay_link_init(struct en_relay_link *link, const char *
                                         struct enoki_error *err);
 void en_relay_link_fini(struct en_relay_link *link);
 
-/* A call while it goes on; it has the link from begin to end. */
+/* A call while it goes on; from begin to end others wait, as long as their own deadlines let them.
+ */
 struct en_relay_call {
     struct en_relay_link *link;
     size_t at;
     uint64_t id;
     uint64_t end_ms;
     int rc;
+    bool has_link;
     bool has_answer;
+    bool is_lost;              /* the whole of it was sent, and nothing came back */
     struct en_frame_head head; /* of the answer */
 };
 

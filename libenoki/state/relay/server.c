@@ -95,7 +95,7 @@ static int add(struct en_relay *relay, int fd)
         return ENOKI_ENOMEM;
     connection->fd = fd;
     connection->input.max = EN_RELAY_REQUEST_MAX_BYTES + EN_FRAME_HEAD_BYTES + READ_BYTES;
-    connection->output.max = EN_RELAY_ANSWER_MAX_BYTES;
+    connection->output.max = EN_RELAY_ANSWER_MAX_BYTES + EN_FRAME_HEAD_BYTES;
     (void)pthread_mutex_lock(&relay->lock);
     connection->next = relay->connections;
     if (connection->next != NULL)
@@ -198,13 +198,16 @@ static int welcome(struct enoki_state *state, struct connection *connection, uin
     size_t at;
     int rc;
 
-    if (!en_frame_is_at_end(&reader) || memcmp(&magic, EN_FRAME_MAGIC, sizeof(magic)) != 0)
+    if (connection->is_greeted || !en_frame_is_at_end(&reader) ||
+        memcmp(&magic, EN_FRAME_MAGIC, sizeof(magic)) != 0)
         return ENOKI_EPROTO;
     if (lowest > EN_FRAME_VERSION || highest < EN_FRAME_VERSION) {
         (void)enoki_error_set(&err, ENOKI_EPROTO,
                               "frames of version %u to %u are not spoken here, only %u", lowest,
                               highest, EN_FRAME_VERSION);
-        return en_relay_fail(&connection->output, call, &err);
+        if (en_relay_fail(&connection->output, call, &err) == 0)
+            (void)write_out(connection);
+        return ENOKI_ECLOSED;
     }
     connection->is_greeted = true;
     rc = en_frame_begin(&connection->output, EN_FRAME_WELCOME, call, &at);
