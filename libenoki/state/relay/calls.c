@@ -101,7 +101,7 @@ int en_relay_failure(const void *payload, size_t len, struct enoki_error *err)
     size_t text_len;
     const char *text = en_frame_take_bytes(&reader, &text_len);
 
-    if (!en_frame_is_at_end(&reader) || status >= 0)
+    if (!en_frame_is_at_end(&reader) || status >= 0 || text_len == 0 || text[0] == '\0')
         return enoki_error_set(err, ENOKI_EPROTO,
                                "the runtime's parent sent an error that is none");
     return enoki_error_set(err, status, "%.*s", (int)(text_len < 500 ? text_len : 500), text);
