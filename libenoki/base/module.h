@@ -27,4 +27,9 @@ struct en_module {
 ENOKI_MUST_CHECK int en_module_load(const struct en_module **out, const char *name,
                                     struct enoki_error *err);
 
+/* Where the file enoki/NAME is, absolute if the library's own path is. ENOKI_ENOTFOUND: nowhere;
+ * the message says where it belongs. ENOKI_ELIMIT: longer than size. */
+ENOKI_MUST_CHECK int en_module_find(char *out, size_t size, const char *name,
+                                    struct enoki_error *err);
+
 #endif

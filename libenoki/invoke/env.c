@@ -30,6 +30,16 @@ const char *enoki_env_variable(const struct enoki_env *env, const char *name)
     return NULL;
 }
 
+const char *enoki_env_variable_at(const struct enoki_env *env, size_t index, const char **name_out)
+{
+    const struct enoki_function_settings *function = env->options.function;
+
+    if (index >= function->variable_count)
+        return NULL;
+    *name_out = function->variables[index].name;
+    return function->variables[index].value;
+}
+
 void enoki_env_log(const struct enoki_env *env, enum enoki_log_level level, const char *format, ...)
 {
     struct en_log_field fields[] = {

@@ -89,16 +89,19 @@ static int choose_function(struct owner *owner, const struct en_arguments *argum
     return fail_choice(arguments, node);
 }
 
-/* The file's name without folder and ending, or NULL after a message and *status_out. */
+/* The library's or folder's name without ending, or NULL after a message and *status_out. */
 static const char *name_of_file(struct owner *owner, const struct en_arguments *arguments,
                                 int *status_out)
 {
-    const char *slash = strrchr(arguments->code, '/');
-    const char *base = slash != NULL ? slash + 1 : arguments->code;
-    const char *dot = strrchr(base, '.');
-    const char *complaint;
-    const char *name = en_arena_textf(
-        &owner->arena, "%.*s", (int)(dot != NULL ? (size_t)(dot - base) : strlen(base)), base);
+    const char *end = arguments->code + strlen(arguments->code);
+    const char *base, *dot, *complaint, *name;
+
+    while (end - 1 > arguments->code && end[-1] == '/') /* a folder's */
+        end--;
+    base = memrchr(arguments->code, '/', (size_t)(end - arguments->code));
+    base = base != NULL ? base + 1 : arguments->code;
+    dot = memrchr(base, '.', (size_t)(end - base));
+    name = en_arena_textf(&owner->arena, "%.*s", (int)((dot != NULL ? dot : end) - base), base);
 
     if (name == NULL) {
         *status_out = fail(arguments, OUT_OF_MEMORY);
@@ -142,7 +145,8 @@ static int find_function(struct owner *owner, const struct en_arguments *argumen
         return use_library(owner, arguments);
     if (arguments->file == NULL)
         return en_arguments_usage(arguments->program, "which function? Give a library "
-                                                      "(FUNCTION.so) or a file (-c FILE)");
+                                                      "(FUNCTION.so), a folder with fn.py, or a "
+                                                      "file (-c FILE)");
     status = load_file(owner, arguments);
     if (status != EN_OPTIONS_RUN || (arguments->check && arguments->name == NULL))
         return status;

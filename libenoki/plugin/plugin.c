@@ -1,13 +1,16 @@
 #include "plugin/plugin.h"
 
 #include "plugin/diagnose.h"
+#include "plugin/host.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SYMBOL "enoki_function"
 
@@ -124,49 +127,71 @@ static int open_library(void **handle_out, const char *path, struct enoki_error 
     return 0;
 }
 
+/* The file to load, and the folder of the function's code: a library's own, or what a host runs. */
+struct place {
+    char *code; /* as given, made absolute */
+    char host[PATH_MAX];
+    const char *file;
+    size_t directory_len;
+};
+
+static int find_place(struct place *place, const char *path, struct enoki_error *err)
+{
+    struct stat status;
+    int rc;
+
+    /* An absolute path: dlopen() would look for a bare name in the system's folders. */
+    place->code = realpath(path, NULL);
+    if (place->code == NULL) {
+        rc = errno == ENOENT || errno == ENOTDIR ? ENOKI_ENOTFOUND
+             : errno == ENOMEM                   ? ENOKI_ENOMEM
+                                                 : ENOKI_EPLUGIN;
+        return enoki_error_set(err, rc,
+                               "'%s': %s: give the path of a function's library (.so) or folder",
+                               en_diagnose_path(path), strerrordesc_np(errno));
+    }
+    place->file = place->code;
+    place->directory_len = (size_t)(strrchr(place->code, '/') - place->code);
+    if (place->directory_len == 0)
+        place->directory_len = 1; /* the root folder */
+    if (stat(place->code, &status) != 0 || !S_ISDIR(status.st_mode))
+        return 0;
+    place->file = place->host;
+    place->directory_len = strlen(place->code);
+    return en_host_find(place->host, sizeof(place->host), place->code, err);
+}
+
 int en_plugin_load(struct en_plugin **out, const char *path, struct enoki_error *err)
 {
     const struct enoki_function *theirs;
     struct en_plugin *plugin = NULL;
-    char *absolute;
-    size_t directory_len;
-    int rc;
+    struct place place = {.code = NULL};
+    int rc = find_place(&place, path, err);
 
-    /* An absolute path: dlopen() would look for a bare name in the system's folders. */
-    absolute = realpath(path, NULL);
-    if (absolute == NULL) {
-        rc = errno == ENOENT || errno == ENOTDIR ? ENOKI_ENOTFOUND
-             : errno == ENOMEM                   ? ENOKI_ENOMEM
-                                                 : ENOKI_EPLUGIN;
-        return enoki_error_set(err, rc, "'%s': %s: give the path of a function's library (.so)",
-                               en_diagnose_path(path), strerrordesc_np(errno));
-    }
-    directory_len = (size_t)(strrchr(absolute, '/') - absolute);
-    if (directory_len == 0)
-        directory_len = 1; /* the root folder */
-
-    plugin = calloc(1, sizeof(*plugin) + directory_len + 1);
+    if (rc != 0)
+        goto out;
+    plugin = calloc(1, sizeof(*plugin) + place.directory_len + 1);
     if (plugin == NULL) {
         rc = enoki_error_set(err, ENOKI_ENOMEM, "out of memory");
         goto out;
     }
-    memcpy(plugin->directory, absolute, directory_len);
-    rc = open_library(&plugin->handle, absolute, err);
+    memcpy(plugin->directory, place.code, place.directory_len);
+    rc = open_library(&plugin->handle, place.file, err);
     if (rc != 0)
         goto out;
     theirs = dlsym(plugin->handle, SYMBOL);
     if (theirs == NULL) {
-        rc = en_diagnose_symbol(absolute, SYMBOL, err);
+        rc = en_diagnose_symbol(place.file, SYMBOL, err);
         goto out;
     }
-    rc = take_descriptor(&plugin->function, theirs, absolute, err);
+    rc = take_descriptor(&plugin->function, theirs, place.file, err);
     if (rc == 0) {
         *out = plugin;
         plugin = NULL;
     }
 out:
     en_plugin_free(plugin);
-    free(absolute);
+    free(place.code);
     return rc;
 }
 

@@ -82,12 +82,17 @@ struct enoki_function {
 /* The function's name; borrowed as long as the library is loaded. */
 ENOKI_API const char *enoki_env_name(const struct enoki_env *env);
 
-/* Absolute path of the folder that the library was loaded from; borrowed likewise. */
+/* Absolute path of the folder that the library was loaded from; of a function in another language,
+ * the folder of its code. Borrowed likewise. */
 ENOKI_API const char *enoki_env_directory(const struct enoki_env *env);
 
 /* The value of a variable given with -e or in the configuration, or NULL; borrowed likewise. The
  * process's own environment is not consulted. */
 ENOKI_API const char *enoki_env_variable(const struct enoki_env *env, const char *name);
+
+/* All of them, in no order: the value, and the name in *name_out. NULL if index is too large. */
+ENOKI_API const char *enoki_env_variable_at(const struct enoki_env *env, size_t index,
+                                            const char **name_out);
 
 enum enoki_log_level {
     ENOKI_LOG_ERROR = 0,

@@ -1,0 +1,137 @@
+"""How a folder with fn.py becomes a function: used by the host (python3.so), not by functions."""
+import contextlib
+import importlib
+import inspect
+import pathlib
+import sys
+import threading
+import traceback
+
+REQUIREMENTS = ".python"  # what requirements.txt asks for is installed there at deployment
+
+
+class LoadError(Exception):
+    """Why the package is no function; its words are for the person who deploys it."""
+
+
+def _explain(error):
+    """The kind and the words of an exception, and where a syntax error is."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _import(directory):
+    try:
+        module = importlib.import_module("fn")
+    except BaseException as error:  # SystemExit too: a module that ends Python ends nothing here
+        traceback.print_exc()
+        hint = ""
+        if isinstance(error, ModuleNotFoundError):
+            hint = f"; install it into {directory}/{REQUIREMENTS} (pip install --target)"
+        raise LoadError(f"fn.py cannot be imported: {_explain(error)}{hint}") from None
+    if pathlib.Path(module.__file__ or "").parent != pathlib.Path(directory):
+        raise LoadError(f"'import fn' found {module.__file__}, not the fn.py of {directory}")
+    function = getattr(module, "fn", None)
+    if not callable(function):
+        raise LoadError("fn.py has no function fn: write 'def fn(input):'")
+    return function
+
+
+def _takes_headers(function):
+    """fn(input) is Enoki's form, fn(input, headers) tinyFaaS's. A second parameter with a default is
+    the headers only if it is called so."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # written in C: no telling
+        return False
+    places = [one for one in parameters
+              if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    needed = [one for one in places if one.default is one.empty]
+    if any(one.kind == one.VAR_POSITIONAL for one in parameters):
+        return len(needed) < 2 or len(needed) == 2
+    if not places or len(needed) > 2:
+        raise LoadError(f"fn{inspect.signature(function)} cannot be called: it takes one parameter, "
+                        "the input, or two, the input and the headers")
+    return len(needed) == 2 or len(places) > 1 and places[1].name == "headers"
+
+
+class Handler:
+    """Answers calls with fn."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        before = set(sys.modules)
+        self._set(_import(directory))
+        # Threads do not survive the fork that makes a worker: who starts some is imported there.
+        self._anew = None
+        if threading.active_count() > 1:
+            self._anew = set(sys.modules) - before
+            self._pid = _pid()
+
+    def _set(self, function):
+        self._function, self._with_headers = function, _takes_headers(function)
+
+    def start_worker(self):
+        if self._anew is not None and _pid() != self._pid:
+            for name in self._anew:
+                sys.modules.pop(name, None)
+            self._anew = None
+            self._set(_import(self._directory))
+
+    def end_worker(self):
+        _flush()
+
+    def __call__(self, body, headers):
+        try:
+            text = body.decode() if body else None
+        except UnicodeDecodeError as error:
+            return 400, f"the body is not UTF-8, which Python functions take: {error}"
+        try:
+            if self._with_headers:
+                result = self._function(text, {_canonical(name): value for name, value in headers})
+            else:
+                result = self._function(text)
+            if isinstance(result, str):
+                result = result.encode()
+            elif result is None:
+                result = b""
+            elif not isinstance(result, bytes):
+                raise TypeError(f"fn returned {type(result).__name__}, not str, bytes or None")
+            return 200, result
+        except BaseException as error:  # SystemExit too: one call must not end the worker
+            traceback.print_exc()
+            text = str(error) if type(error) is Exception and str(error) else _explain(error)
+            return 500, text.encode(errors="replace")
+        finally:
+            _flush()
+
+
+def _canonical(name):
+    """As Go writes header names, which is what tinyFaaS's functions look for."""
+    return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def _pid():
+    import os
+    return os.getpid()
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def load(directory, name):
+    """A Handler for the fn.py of that folder. LoadError"""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    sys.argv = [f"{directory}/fn.py"]
+    sys.path[1:1] = [directory, f"{directory}/{REQUIREMENTS}"]
+    threading.main_thread().name = name
+    return Handler(directory)
+
+
+__all__ = ["Handler", "LoadError", "load"]

@@ -1,0 +1,95 @@
+#include "enoki_python.h"
+
+/* Of the function's instance and call that run on this thread. A thread that the function started
+ * itself has neither, and uses what was opened last: one worker has one function. */
+static _Thread_local const struct enoki_env *own_env;
+static _Thread_local const struct enoki_call *own_call;
+static const struct enoki_env *last_env;
+
+void en_py_set_env(const struct enoki_env *env)
+{
+    own_env = env;
+    if (env != NULL)
+        last_env = env;
+}
+
+void en_py_set_call(const struct enoki_call *call)
+{
+    own_call = call;
+}
+
+static const struct enoki_env *env_here(void)
+{
+    const struct enoki_env *env = own_env != NULL ? own_env : last_env;
+
+    if (env == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "this is no function that Enoki runs; open a keygroup "
+                                            "with enoki.State(uri, keygroup)");
+    return env;
+}
+
+static PyObject *function_state(PyObject *self, PyObject *unused)
+{
+    const struct enoki_env *env = env_here();
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    struct enoki_state *state = NULL;
+    int rc;
+
+    (void)self;
+    (void)unused;
+    if (env == NULL)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS rc = enoki_env_state(env, &state, &err);
+    Py_END_ALLOW_THREADS return rc == 0 ? en_py_borrowed_state(state) : en_py_raise(&err);
+}
+
+static PyObject *log_message(PyObject *self, PyObject *args)
+{
+    const struct enoki_env *env;
+    const char *message;
+    int level;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "is:log", &level, &message))
+        return NULL;
+    env = env_here();
+    if (env == NULL)
+        return NULL;
+    enoki_env_log(env, (enum enoki_log_level)level, "%s", message);
+    Py_RETURN_NONE;
+}
+
+static PyObject *remaining_ms(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    if (own_call == NULL)
+        Py_RETURN_NONE;
+    return PyLong_FromLongLong(enoki_call_remaining_ms(own_call));
+}
+
+static PyMethodDef functions[] = {
+    {"function_state", function_state, METH_NOARGS, "The State of the function that runs here."},
+    {"log", log_message, METH_VARARGS, "log(level, message): 0 error, 1 warning, 2 info, 3 debug."},
+    {"remaining_ms", remaining_ms, METH_NOARGS,
+     "Milliseconds until the caller gets 504; None outside a call."},
+    {NULL, NULL, 0, NULL},
+};
+static struct PyModuleDef definition = {
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "_enoki",
+    .m_doc = "libenoki for Python; use it as enoki.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit__enoki(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+
+    if (module != NULL && (en_py_add_errors(module) != 0 || en_py_add_items(module) != 0 ||
+                           en_py_add_state(module) != 0 ||
+                           PyModule_AddStringConstant(module, "__version__", enoki_version()) != 0))
+        Py_CLEAR(module);
+    return module;
+}

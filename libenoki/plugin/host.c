@@ -1,0 +1,32 @@
+#include "plugin/host.h"
+
+#include "base/module.h"
+#include "plugin/diagnose.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* A file that a package of the language has, and its host. */
+static const struct {
+    const char *file;
+    const char *host;
+} hosts[] = {
+    {"fn.py", "python3.so"},
+};
+
+int en_host_find(char *out, size_t size, const char *folder, struct enoki_error *err)
+{
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        int len = snprintf(path, sizeof(path), "%s/%s", folder, hosts[i].file);
+
+        if (len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0)
+            return en_module_find(out, size, hosts[i].host, err);
+    }
+    return enoki_error_set(err, ENOKI_EPLUGIN,
+                           "folder '%s' has no function: there is no fn.py (Python) in it; give C "
+                           "and C++ as a library (.so)",
+                           en_diagnose_path(folder));
+}
