@@ -13,6 +13,7 @@ static const struct {
     const char *host;
 } hosts[] = {
     {"fn.py", "python3.so"},
+    {"fn.sh", "shell.so"},
 };
 
 int en_host_find(char *out, size_t size, const char *folder, struct enoki_error *err)
@@ -26,7 +27,8 @@ int en_host_find(char *out, size_t size, const char *folder, struct enoki_error 
             return en_module_find(out, size, hosts[i].host, err);
     }
     return enoki_error_set(err, ENOKI_EPLUGIN,
-                           "folder '%s' has no function: there is no fn.py (Python) in it; give C "
+                           "folder '%s' has no function: there is no fn.py (Python) or fn.sh (a "
+                           "program) in it; give C "
                            "and C++ as a library (.so)",
                            en_diagnose_path(folder));
 }

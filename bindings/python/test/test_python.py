@@ -275,7 +275,7 @@ class WrongPackages(Case):
         done = subprocess.run([BUILD / "cmd" / "enoki-run", empty], capture_output=True, text=True,
                               timeout=60)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("there is no fn.py (Python) in it", done.stderr)
+        self.assertIn("there is no fn.py (Python) or fn.sh (a program) in it", done.stderr)
 
 
 class Kv(Case):
