@@ -26,7 +26,8 @@ enum {
 };
 
 static const char doc[] =
-    "Runs one function, a shared library, and answers its calls over HTTP until SIGTERM."
+    "Runs one function, a shared library or a folder with fn.py or fn.sh, and answers its calls "
+    "over HTTP until SIGTERM."
     "\v"
     "The command line beats the environment (ENOKI_STATE as -s, ENOKI_LISTEN as -l), which beats "
     "the file. Durations have a unit (ms, s, m, h), sizes may have one (KiB, MiB, GiB).\n\n"

@@ -52,12 +52,18 @@ class Package(unittest.TestCase):
     def test_the_prefix_holds_exactly_what_is_promised(self):
         files = {str(p.relative_to(self.prefix)) for p in self.prefix.rglob("*") if not p.is_dir()}
         package = {f for f in files if f.startswith("lib/cmake/Enoki/")}
+        python = {f for f in files if f.startswith("lib/enoki/python/")}
         programs = ["enoki-run", "enoki", "enoki-thread", "enoki-prefork", "enoki-process"]
         self.assertEqual(
-            files - package,
+            files - package - python,
             {"bin/" + name for name in programs} | {"include/enoki/" + name for name in HEADERS}
             | {"lib/libenoki.so", "lib/libenoki.so.0", "lib/libenoki.so.0.1.0",
-               "lib/enoki/rpc.so", "lib/enoki/tls.so", "lib/pkgconfig/enoki.pc"})
+               "lib/enoki/rpc.so", "lib/enoki/tls.so", "lib/enoki/python3.so",
+               "lib/enoki/shell.so", "lib/pkgconfig/enoki.pc"})
+        self.assertEqual(
+            {re.sub(r"_enoki\..*", "_enoki.so", f.removeprefix("lib/enoki/python/")) for f in python},
+            {"_enoki.so", "kv.py", "enoki/__init__.py", "enoki/__init__.pyi", "enoki/_host.py",
+             "enoki/py.typed"})
         self.assertIn("lib/cmake/Enoki/EnokiConfig.cmake", package)
 
     def serves(self, function):
@@ -65,6 +71,13 @@ class Package(unittest.TestCase):
         program = self.prefix / "bin" / "enoki-run"
         with running.server([program, "-s", state, function], cwd=self.work) as url:
             self.assertEqual(running.call(url, b"hello"), (200, b"hello"))
+
+    def test_a_folder_with_python_or_a_program_runs_wherever_the_prefix_is(self):
+        for file, text in [("fn.py", "def fn(i):\n    return i\n"), ("fn.sh", "#!/bin/sh\ncat\n")]:
+            folder = self.work / file.removeprefix("fn.")
+            folder.mkdir()
+            (folder / file).write_text(text)
+            self.serves(folder)
 
     def test_one_compiler_command_with_pkg_config_makes_a_function_that_runs(self):
         flags = run("pkg-config", "--cflags", "--libs", "enoki", env=self.environment).split()
