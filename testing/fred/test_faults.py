@@ -120,3 +120,9 @@ def test_a_full_disk_under_the_session_is_told_and_nothing_is_lost(lab, cluster)
     finally:
         subprocess.run(["umount", "-l", small], check=True)
     assert "No space left" in text and "make room" in text
+
+
+def test_a_certificate_that_cannot_be_read_is_named(lab, cluster):
+    (cluster.certs / "alice.crt").write_text("-----BEGIN CERTIFICATE-----\nnonsense\n")
+    text = lab.refused("integer", cluster.uri())
+    assert "alice.crt" in text and "is no PEM certificate: issue it anew" in text

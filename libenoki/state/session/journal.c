@@ -169,9 +169,10 @@ static int load_last(struct en_journal *journal,
     good = HEAD_BYTES +
            en_session_records_replay(bytes + HEAD_BYTES, len - HEAD_BYTES, load, context, &load_rc);
     news->was_cut = load_rc == 0 && !is_all_zero(bytes + good, len - good);
-    /* Killed within this boot, nothing is missing: the map is the file. */
+    /* Killed within this boot, nothing is missing but a record that was being written: the map is
+     * the file. What was closed has no half records: that is damage. */
     news->is_in_doubt =
-        state == STATE_IN_DOUBT ||
+        state == STATE_IN_DOUBT || (state == STATE_CLOSED && news->was_cut) ||
         (state != STATE_CLOSED && memcmp(bytes + BOOT_AT, journal->boot_id, BOOT_BYTES) != 0);
     (void)munmap(bytes, len);
     return load_rc == 0 ? 0 : enoki_error_set(err, load_rc, "out of memory for the session");

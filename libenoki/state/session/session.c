@@ -56,6 +56,11 @@ static void tell(const struct en_session *session, const char *folder,
             "the session in '%s' cannot be read: beginning anew, and asking all replicas once "
             "for each item",
             folder);
+    else if (news->is_in_doubt && news->was_cut)
+        en_notify(&session->notify, EN_NOTIFY_WARN,
+                  "the session in '%s' is damaged: its end is lost; asking all replicas once for "
+                  "each item",
+                  folder);
     else if (news->is_in_doubt)
         en_notify(&session->notify, EN_NOTIFY_WARN,
                   "the session in '%s' was not closed before the machine went down: asking all "
