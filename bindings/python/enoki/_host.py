@@ -1,7 +1,9 @@
 """How a folder with fn.py becomes a function: used by the host (python3.so), not by functions."""
 import contextlib
+import gc
 import importlib
 import inspect
+import os
 import pathlib
 import sys
 import threading
@@ -68,13 +70,13 @@ class Handler:
         self._anew = None
         if threading.active_count() > 1:
             self._anew = set(sys.modules) - before
-            self._pid = _pid()
+            self._pid = os.getpid()
 
     def _set(self, function):
         self._function, self._with_headers = function, _takes_headers(function)
 
     def start_worker(self):
-        if self._anew is not None and _pid() != self._pid:
+        if self._anew is not None and os.getpid() != self._pid:
             for name in self._anew:
                 sys.modules.pop(name, None)
             self._anew = None
@@ -113,11 +115,6 @@ def _canonical(name):
     return "-".join(part.capitalize() for part in name.split("-"))
 
 
-def _pid():
-    import os
-    return os.getpid()
-
-
 def _flush():
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
@@ -131,7 +128,11 @@ def load(directory, name):
     sys.argv = [f"{directory}/fn.py"]
     sys.path[1:1] = [directory, f"{directory}/{REQUIREMENTS}"]
     threading.main_thread().name = name
-    return Handler(directory)
+    handler = Handler(directory)
+    # What is there now stays: a collection in a worker would copy pages that all could share.
+    gc.collect()
+    gc.freeze()
+    return handler
 
 
 __all__ = ["Handler", "LoadError", "load"]

@@ -1,0 +1,2 @@
+def fn(i):
+    return i
