@@ -8,6 +8,9 @@
 
 /* The handler that _host.load() made; needs the GIL. */
 static PyObject *handler;
+/* Instances that are open on this thread. Each keeps Python's state of the thread, which a call
+ * would else make anew, and with it what the function put into threading.local(). */
+static _Thread_local unsigned open_here;
 
 /* Takes the exception's words; they are what the person who deploys sees. */
 static int report(struct enoki_error *err)
@@ -66,8 +69,13 @@ static int open_worker(const struct enoki_env *env, void **instance, struct enok
     if (done == NULL)
         rc = report(err);
     Py_XDECREF(done);
-    PyGILState_Release(gil);
-    return rc;
+    if (rc != 0) {
+        PyGILState_Release(gil);
+        return rc;
+    }
+    open_here++;
+    (void)PyEval_SaveThread(); /* not Release: see open_here */
+    return 0;
 }
 
 /* A list of pairs, as they came. */
@@ -136,6 +144,10 @@ static void close_worker(void *instance)
     PyErr_Clear();
     Py_XDECREF(done);
     en_py_set_env(NULL);
+    if (open_here > 0) {
+        open_here--;
+        PyGILState_Release(PyGILState_LOCKED);
+    }
     PyGILState_Release(gil);
 }
 

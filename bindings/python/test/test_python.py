@@ -205,6 +205,20 @@ class Workers(Case):
         self.assertEqual(running.call(url, b"start"), (200, b"started"))
         self.assertEqual(running.call(url, b"end"), (200, b"done"))
 
+    def test_what_a_worker_keeps_for_its_thread_is_there_in_the_next_call(self):
+        for runtime in ["thread", "prefork"]:
+            with self.subTest(runtime=runtime):
+                url = self.serve("""
+                    import threading
+                    mine = threading.local()
+
+                    def fn(i):
+                        mine.count = getattr(mine, "count", 0) + 1
+                        return str(mine.count)
+                    """, "-w", "1", runtime=runtime)
+                self.assertEqual([running.call(url, b"") for _ in range(3)],
+                                 [(200, b"1"), (200, b"2"), (200, b"3")])
+
     def test_a_crash_in_native_code_costs_its_own_call_only(self):
         url = self.serve("""
             import os
