@@ -8,9 +8,10 @@ static const struct enoki_env *last_env;
 
 void en_py_set_env(const struct enoki_env *env)
 {
-    own_env = env;
-    if (env != NULL)
+    /* An instance that is closed is nobody's any more. */
+    if (env != NULL || last_env == own_env)
         last_env = env;
+    own_env = env;
 }
 
 void en_py_set_call(const struct enoki_call *call)
@@ -23,8 +24,10 @@ static const struct enoki_env *env_here(void)
     const struct enoki_env *env = own_env != NULL ? own_env : last_env;
 
     if (env == NULL)
-        PyErr_SetString(PyExc_RuntimeError, "this is no function that Enoki runs; open a keygroup "
-                                            "with enoki.State(uri, keygroup)");
+        PyErr_SetString(
+            PyExc_RuntimeError,
+            "no function runs here: its state is there in its calls, not while fn.py is "
+            "imported; elsewhere open a keygroup with enoki.State(uri, keygroup)");
     return env;
 }
 
