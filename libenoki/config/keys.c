@@ -131,10 +131,12 @@ static const struct en_key table[] = {
 
         TEXT_ROW(EN_GROUP_FUNCTION, "name", FUNCTION(name), NULL,
                  "Required: letters and digits; the function is called at /NAME"),
-    WORD_ROW(EN_GROUP_FUNCTION, "language", FUNCTION(language), "so", "python node shell", "so",
-             "What the code is written in: so is a shared library"),
-    TEXT_ROW(EN_GROUP_FUNCTION, "code", FUNCTION(code), NULL,
-             "Path of the library; relative to the file's folder; default NAME.so"),
+    WORD_ROW(
+        EN_GROUP_FUNCTION, "language", FUNCTION(language), "so python shell", "node", "so",
+        "What the code is: so a shared library, python and shell a folder with fn.py or fn.sh"),
+    TEXT_ROW(
+        EN_GROUP_FUNCTION, "code", FUNCTION(code), NULL,
+        "Path of the library or folder; relative to the file's folder; default NAME.so or NAME"),
     WORD_ROW(EN_GROUP_FUNCTION, "runtime", FUNCTION(runtime), "thread prefork process", "",
              "prefork", "Who runs the calls"),
     {.group = EN_GROUP_FUNCTION,

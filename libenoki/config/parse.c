@@ -242,7 +242,10 @@ static int read_function(const struct en_source *source, const config_setting_t 
     if (rc != 0)
         return rc;
 
-    code = file.code != NULL ? file.code : en_arena_textf(source->arena, "%s.so", file.name);
+    code = file.code;
+    if (code == NULL)
+        code = en_arena_textf(source->arena, "%s%s", file.name,
+                              strcmp(file.language, "so") == 0 ? ".so" : "");
     out->code = code == NULL ? NULL : en_source_path(source, code);
     if (out->code == NULL)
         return en_source_no_memory(source);

@@ -142,6 +142,14 @@ class Calls(Case):
                          "-e", "WORD=given")
         self.assertEqual(running.call(url, b""), (200, b"given"))
 
+    def test_a_configuration_file_names_its_language(self):
+        self.package("def fn(i):\n    return i\n")
+        config = self.folder / "node.conf"
+        config.write_text('functions = ( { name = "demo"; language = "python"; } );\n')
+        url = self.enterContext(running.server(
+            [BUILD / "cmd" / "enoki-run", "-c", config, "-s", self.state]))
+        self.assertEqual(running.call(url, b"x"), (200, b"x"))
+
     def test_files_beside_fn_are_imported(self):
         package = self.package("")
         (package / "helper.py").write_text("ANSWER = 'helped'\n")

@@ -253,8 +253,8 @@ START_TEST(what_is_not_built_in_yet_says_so)
             "state.tls: 'x?y'; allowed: no '?'");
     REFUSED("functions = ( { name = \"a\"; stale = \"any\"; } );", 1, "only for state.backend");
     REFUSED("listen = { grpc = \"127.0.0.1:9000\"; };", 1, "listen.grpc: not built in yet");
-    REFUSED("functions = ( { name = \"a\"; language = \"python\"; } );", 1,
-            "'python' is not built in yet");
+    REFUSED("functions = ( { name = \"a\"; language = \"node\"; } );", 1,
+            "'node' is not built in yet");
 }
 END_TEST
 
