@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t id)
@@ -24,4 +25,16 @@ uint64_t en_clock_ms(void)
 uint64_t en_clock_wall_ns(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+void en_clock_text(uint64_t wall_ns, char out[EN_CLOCK_TEXT_BYTES])
+{
+    time_t seconds = (time_t)(wall_ns / 1000000000u);
+    struct tm utc;
+    size_t len;
+
+    (void)gmtime_r(&seconds, &utc);
+    len = strftime(out, EN_CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+    (void)snprintf(out + len, EN_CLOCK_TEXT_BYTES - len, ".%09lluZ",
+                   (unsigned long long)(wall_ns % 1000000000u));
 }

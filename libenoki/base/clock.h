@@ -15,4 +15,8 @@ uint64_t en_clock_ns(void);
 /* Nanoseconds since 1970. */
 uint64_t en_clock_wall_ns(void);
 
+#define EN_CLOCK_TEXT_BYTES 48u
+/* Such a time as RFC 3339 has it, in UTC, with nine digits behind the point. */
+void en_clock_text(uint64_t wall_ns, char out[EN_CLOCK_TEXT_BYTES]);
+
 #endif

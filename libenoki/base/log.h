@@ -14,6 +14,7 @@
 #include <enoki/function.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct en_log {
     int fd;                     /* usually 2; -1 drops everything */
@@ -26,8 +27,19 @@ struct en_log_field {
     const char *value; /* NULL drops the field */
 };
 
+struct en_log_number {
+    const char *key;
+    uint64_t value;
+};
+
+/* Values that are no UTF-8 are made such. A long line is cut, and still a line of its format. */
 void en_log_fields(const struct en_log *log, enum enoki_log_level level, const char *message,
                    const struct en_log_field *fields, size_t count);
+
+/* The same, with numbers before the fields. */
+void en_log_record(const struct en_log *log, enum enoki_log_level level, const char *message,
+                   const struct en_log_field *fields, size_t count,
+                   const struct en_log_number *numbers, size_t number_count);
 
 /* A message without fields, formatted. log NULL: dropped. */
 void en_log(const struct en_log *log, enum enoki_log_level level, const char *format, ...)

@@ -49,6 +49,15 @@ const char *en_check_variable_name(const char *text)
     return NULL;
 }
 
+const char *en_check_account(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 32 || text[0] == '-' || strspn(text, LETTERS DIGITS "._-") != len)
+        return "a name of 1 to 32 letters, digits, '.', '_' and '-', or a number";
+    return NULL;
+}
+
 const char *en_check_address(const char *text)
 {
     const char *port = strrchr(text, ':');

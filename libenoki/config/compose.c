@@ -113,3 +113,24 @@ int en_compose_state(const struct en_source *source, const config_setting_t *sta
         return fred(source, state, node, function, path, out);
     return embedded(source, state, node, path, out);
 }
+
+int en_compose_secrets(const struct en_source *source, const config_setting_t *setting,
+                       const struct en_file_function *file, struct enoki_function_settings *out)
+{
+    for (size_t i = 0; i < file->secrets.count; i++) {
+        struct enoki_variable *secret = &file->secrets.list[i];
+
+        for (size_t j = 0; j < file->variables.count; j++) {
+            if (strcmp(file->variables.list[j].name, secret->name) == 0)
+                return en_source_fail(source, config_setting_get_member(setting, "secrets"),
+                                      "'%.60s' is in env too; allowed: one of the two",
+                                      secret->name);
+        }
+        secret->value = en_source_path(source, secret->value);
+        if (secret->value == NULL)
+            return en_source_no_memory(source);
+    }
+    out->secrets = file->secrets.list;
+    out->secret_count = file->secrets.count;
+    return 0;
+}

@@ -18,4 +18,11 @@ ENOKI_MUST_CHECK int en_compose_state(const struct en_source *source, const conf
                                       const struct en_file_node *node,
                                       const struct en_file_function *function, const char **out);
 
+/* Paths of a function's secrets as seen from the file's folder. ENOKI_ECONFIG: a variable is set
+ * twice; ENOKI_ENOMEM */
+ENOKI_MUST_CHECK int en_compose_secrets(const struct en_source *source,
+                                        const config_setting_t *setting,
+                                        const struct en_file_function *file,
+                                        struct enoki_function_settings *out);
+
 #endif

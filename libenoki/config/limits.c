@@ -12,7 +12,7 @@ static const struct en_limit table[] = {
      .max = (max_),                                                                                \
      .initial = (initial_),                                                                        \
      .help = (help_)},
-    EN_LIMITS(ROW) EN_WORKER_LIMITS(ROW) EN_IDLE_LIMITS(ROW)
+    EN_LIMITS(ROW) EN_WORKER_LIMITS(ROW) EN_CODE_LIMITS(ROW) EN_IDLE_LIMITS(ROW)
 #undef ROW
 };
 

@@ -33,10 +33,25 @@
 #define EN_WORKER_LIMITS(X)                                                                        \
     X("timeout", DURATION, call_timeout_ms, 1, 86400000, "1m", "timeout",                          \
       "Deadline of a call; above: 504")                                                            \
+    X("start", DURATION, start_timeout_ms, 100, 86400000, "1m", "start-timeout",                   \
+      "What a function loads, and each of its workers opens, must be done in this time")           \
     X("calls_per_worker", COUNT, calls_per_worker, 0, 1000000000, "0", "calls-per-worker",         \
       "A worker is replaced after so many calls; 0: never")                                        \
     X("max_abandoned", COUNT, max_abandoned, 1, 1000000, "8", "max-abandoned",                     \
       "For enoki-thread: start anew after so many timed-out calls that still run")
+
+/* What user code may take. */
+#define EN_CODE_LIMITS(X)                                                                          \
+    X("cpu", DURATION, cpu_time_ms, 0, 86400000, "0ms", "cpu",                                     \
+      "CPU time of a call; above: 504; 0: no limit")                                               \
+    X("memory", SIZE, max_memory_bytes, 0, 1099511627776, "0", "memory",                           \
+      "Private memory of each process; above: allocations fail; 0: no limit")                      \
+    X("files", COUNT, max_files, 16, 1000000, "1024", "files",                                     \
+      "Descriptors that each process has open")                                                    \
+    X("file_size", SIZE, max_file_bytes, 0, 1099511627776, "0", "file-size",                       \
+      "Size of a file that is written; above: 502; 0: no limit")                                   \
+    X("processes", COUNT, max_processes, 1, 1000000, "256", "processes",                           \
+      "Processes and threads that it starts, all together; only with a user of its own")
 
 /* In a function's group "workers". */
 #define EN_IDLE_LIMITS(X)                                                                          \

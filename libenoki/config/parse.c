@@ -2,7 +2,10 @@
 
 #include "config/check.h"
 #include "config/compose.h"
+#include "config/isolation.h"
 #include "config/limits.h"
+#include "config/listen.h"
+#include "config/remotes.h"
 #include "config/scan.h"
 #include "config/source.h"
 
@@ -37,10 +40,11 @@ static int fail_unknown(const struct en_source *source, const config_setting_t *
     return rc;
 }
 
-static int read_variables(const struct en_source *source, const config_setting_t *setting,
-                          struct en_file_function *function)
+static int read_variables(const struct en_source *source, const struct en_key *key,
+                          const config_setting_t *setting, void *base)
 {
     int count = config_setting_length(setting);
+    struct en_file_variables read = {NULL, (size_t)count};
     struct enoki_variable *variables;
 
     if (!config_setting_is_group(setting))
@@ -64,29 +68,31 @@ static int read_variables(const struct en_source *source, const config_setting_t
         if (variables[i].name == NULL || variables[i].value == NULL)
             return en_source_no_memory(source);
     }
-    function->variables = variables;
-    function->variable_count = (size_t)count;
+    read.list = variables;
+    memcpy((char *)base + key->offset, &read, sizeof(read));
     return 0;
 }
 
-static int read_addresses(const struct en_source *source, const struct en_key *key,
-                          const config_setting_t *setting, void *base)
+static int read_texts(const struct en_source *source, const struct en_key *key,
+                      const config_setting_t *setting, void *base)
 {
-    const char *joined = NULL;
+    bool is_lines = key->kind == EN_KEY_LINES;
+    const char *form = is_lines ? "\"text\"" : "\"HOST:PORT\"", *joined = NULL;
 
     if (!config_setting_is_list(setting) || config_setting_length(setting) == 0)
-        return en_source_fail(source, setting, "%s; allowed: a list ( \"HOST:PORT\", ... )",
-                              en_source_type(setting));
+        return en_source_fail(source, setting, "%s; allowed: a list ( %s, ... )",
+                              en_source_type(setting), form);
     for (int i = 0; i < config_setting_length(setting); i++) {
         const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
         const char *text = config_setting_get_string(item);
-        const char *complaint = text == NULL ? "a text \"HOST:PORT\"" : en_check_address(text);
+        const char *complaint = text == NULL ? form : is_lines ? NULL : en_check_address(text);
 
         if (complaint != NULL)
             return en_source_fail(source, item, "'%.60s'; allowed: %s", text == NULL ? "" : text,
                                   complaint);
-        joined = joined == NULL ? en_arena_textf(source->arena, "%s", text)
-                                : en_arena_textf(source->arena, "%s,%s", joined, text);
+        joined = joined == NULL
+                     ? en_arena_textf(source->arena, "%s", text)
+                     : en_arena_textf(source->arena, "%s%c%s", joined, is_lines ? '\n' : ',', text);
         if (joined == NULL)
             return en_source_no_memory(source);
     }
@@ -94,30 +100,60 @@ static int read_addresses(const struct en_source *source, const struct en_key *k
     return 0;
 }
 
-static int read_workers(const struct en_source *source, const struct en_key *key,
-                        const config_setting_t *setting, struct en_file_function *function)
+static int read_remotes(const struct en_source *source, const struct en_key *key,
+                        const config_setting_t *setting, void *base)
 {
+    int count = config_setting_length(setting);
+    struct en_file_variables read = {NULL, (size_t)count};
+
+    if (!config_setting_is_list(setting))
+        return en_source_fail(source, setting, "%s; allowed: a list ( \"NAME=URL\", ... )",
+                              en_source_type(setting));
+    read.list = en_arena_get(source->arena, (size_t)count + 1, sizeof(*read.list));
+    if (read.list == NULL)
+        return en_source_no_memory(source);
+    for (int i = 0; i < count; i++) {
+        const config_setting_t *item = config_setting_get_elem(setting, (unsigned)i);
+        const char *text = config_setting_get_string(item);
+        const char *complaint =
+            en_remote_parse(source->arena, text == NULL ? "" : text, &read.list[i]);
+
+        if (complaint == en_remote_no_memory)
+            return en_source_no_memory(source);
+        if (complaint != NULL)
+            return en_source_fail(source, item, "'%.100s'; allowed: %s", text == NULL ? "" : text,
+                                  complaint);
+    }
+    memcpy((char *)base + key->offset, &read, sizeof(read));
+    return 0;
+}
+
+/* A number for both bounds, or a group of them. */
+static int read_range(const struct en_source *source, const struct en_key *key,
+                      const config_setting_t *setting, void *base)
+{
+    struct en_file_range *range = (void *)((char *)base + key->offset);
     long long number = config_setting_get_int64(setting);
     int type = config_setting_type(setting);
     int rc;
 
     if (type == CONFIG_TYPE_GROUP) {
-        rc = read_group(source, setting, EN_GROUP_WORKERS, function);
-        if (rc == 0 && function->workers_max == 0)
+        rc = read_group(source, setting, key->inner, base);
+        if (rc == 0 && range->max == 0)
             return en_source_fail(source, setting,
-                                  "'max' is missing; allowed: a number from 1 to "
-                                  "4096");
-        if (rc == 0 && function->workers_min > function->workers_max)
+                                  "'max' is missing; allowed: a number from 1 to %llu",
+                                  (unsigned long long)key->max);
+        if (rc == 0 && range->min > range->max)
             return en_source_fail(source, setting, "'min' is above 'max'; allowed: 0 to max");
         return rc;
     }
     if ((type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) || number < (long long)key->min ||
         number > (long long)key->max)
         return en_source_fail(source, setting,
-                              "allowed: a number from 1 to 4096, or { min = 0; max = 4; idle = "
-                              "\"30s\"; }");
-    function->workers_min = (uint64_t)number;
-    function->workers_max = (uint64_t)number;
+                              "allowed: a number from 1 to %llu, or { min = 0; max = 4; idle = "
+                              "\"30s\"; }",
+                              (unsigned long long)key->max);
+    *range = (struct en_file_range){(uint64_t)number, (uint64_t)number};
     return 0;
 }
 
@@ -130,18 +166,24 @@ static int read_key(const struct en_source *source, const struct en_key *key,
             return en_source_fail(source, setting, "%s; allowed: a group { ... }",
                                   en_source_type(setting));
         return read_group(source, setting, key->inner, base);
-    case EN_KEY_WORKERS:
-        return read_workers(source, key, setting, base);
+    case EN_KEY_RANGE:
+        return read_range(source, key, setting, base);
     case EN_KEY_VARIABLES:
-        return read_variables(source, setting, base);
+        return read_variables(source, key, setting, base);
+    case EN_KEY_REMOTES:
+        return read_remotes(source, key, setting, base);
     case EN_KEY_FUNCTIONS:
         return 0; /* read last: functions start from the node's limits */
     case EN_KEY_ADDRESSES:
-        return read_addresses(source, key, setting, base);
+    case EN_KEY_LINES:
+        return read_texts(source, key, setting, base);
+    case EN_KEY_SECCOMP:
+        return en_isolation_read_seccomp(source, key, setting, base);
     case EN_KEY_LATER:
         return en_source_fail(source, setting, "not built in yet: remove this key");
     case EN_KEY_TEXT:
     case EN_KEY_WORD:
+    case EN_KEY_SWITCH:
     case EN_KEY_NUMBER:
     default:
         return en_source_value(source, key, setting, base);
@@ -165,19 +207,6 @@ static int read_group(const struct en_source *source, const config_setting_t *se
     return 0;
 }
 
-/* Checks one text of a group, if the file gives it; the setting says where. */
-static int check_text(const struct en_source *source, const config_setting_t *group,
-                      const char *name, const char *(*check)(const char *text))
-{
-    const config_setting_t *setting = group == NULL ? NULL : config_setting_get_member(group, name);
-    const char *text = setting == NULL ? NULL : config_setting_get_string(setting);
-    const char *complaint = text == NULL ? NULL : check(text);
-
-    if (complaint == NULL)
-        return 0;
-    return en_source_fail(source, setting, "'%.60s'; allowed: %s", text, complaint);
-}
-
 static void set_initial(enum en_group group, void *base)
 {
     const struct en_key *key;
@@ -188,6 +217,8 @@ static void set_initial(enum en_group group, void *base)
 
         if (key->group != group || key->initial == NULL)
             continue;
+        if (key->kind == EN_KEY_SWITCH)
+            continue; /* false is what it is already */
         if (key->kind == EN_KEY_NUMBER) {
             (void)en_unit_parse(key->unit, key->initial, &number);
             memcpy(place, &number, sizeof(number));
@@ -205,9 +236,11 @@ static int check_function(const struct en_source *source, const config_setting_t
 
     if (name == NULL)
         return en_source_fail(source, setting, "'name' is missing; allowed: letters and digits");
-    rc = check_text(source, setting, "name", en_check_function_name);
+    rc = en_source_check(source, setting, "name", en_check_function_name);
     if (rc == 0)
-        rc = check_text(source, setting, "keygroup", en_check_keygroup);
+        rc = en_source_check(source, setting, "keygroup", en_check_keygroup);
+    if (rc == 0)
+        rc = en_isolation_check(source, setting);
     for (int i = 0; i < index && rc == 0; i++) {
         const config_setting_t *other = config_setting_get_elem(list, (unsigned)i);
 
@@ -252,11 +285,24 @@ static int read_function(const struct en_source *source, const config_setting_t 
     out->name = file.name;
     out->runtime = file.runtime;
     out->keygroup = file.keygroup;
-    out->workers_min = (uint32_t)file.workers_min;
-    out->workers_max = (uint32_t)file.workers_max;
-    out->variables = file.variables;
-    out->variable_count = file.variable_count;
+    out->variables = file.variables.list;
+    out->variable_count = file.variables.count;
+    rc = en_compose_secrets(source, setting, &file, out);
+    if (rc != 0)
+        return rc;
+    out->workers_min = (uint32_t)file.workers.min;
+    out->workers_max = (uint32_t)file.workers.max;
+    out->instances_min = (uint32_t)file.instances.min;
+    out->instances_max = (uint32_t)file.instances.max;
+    out->instances_idle_ms = file.instances_idle_ms;
+    out->concurrency = (uint32_t)file.concurrency;
+    out->async_durable = strcmp(file.async, "durable") == 0;
+    out->user = file.user;
+    out->group = file.group;
+    out->seccomp = file.seccomp;
     out->limits = file.limits;
+    out->compat_tinyfaas =
+        strcmp(file.compat != NULL ? file.compat : node->compat, "tinyfaas") == 0;
     if (file.stale == NULL && file.expiry_ms == 0)
         return 0;
     if (strcmp(node->backend, "fred") != 0)
@@ -303,30 +349,44 @@ static int level_number(const char *word)
 
 static int check_node(const struct en_source *source, const config_setting_t *root)
 {
-    int rc = check_text(source, root, "node", en_check_node);
+    int rc = en_source_check(source, root, "node", en_check_node);
 
     if (rc == 0)
-        rc = check_text(source, config_setting_get_member(root, "state"), "path",
-                        en_check_state_path);
-    if (rc == 0)
-        rc =
-            check_text(source, config_setting_get_member(root, "listen"), "http", en_check_address);
+        rc = en_source_check(source, config_setting_get_member(root, "state"), "path",
+                             en_check_state_path);
     return rc;
+}
+
+/* What is written beside the state: the log, and calls. */
+static int read_kept(const struct en_source *source, const struct en_file_node *file,
+                     struct enoki_node_settings *node)
+{
+    bool failed = false;
+
+    node->log_json = strcmp(file->log_format, "json") == 0;
+    node->log_level = level_number(file->log_level);
+    node->log_access = file->log_access ? 1 : 0;
+    node->log_path = en_source_optional_path(source, file->log_path, &failed);
+    node->log_max_bytes = file->log_max_bytes;
+    node->log_keep = (uint32_t)file->log_keep;
+    node->async_path = en_source_optional_path(source, file->async_path, &failed);
+    node->async_max_bytes = file->async_max_bytes;
+    return failed ? en_source_no_memory(source) : 0;
 }
 
 static int read_node(const struct en_source *source, const config_setting_t *root,
                      struct enoki_node_settings *node)
 {
+    static const enum en_group groups[] = {
+        EN_GROUP_NODE,      EN_GROUP_STATE, EN_GROUP_LISTEN, EN_GROUP_DEPLOY,
+        EN_GROUP_ISOLATION, EN_GROUP_LOG,   EN_GROUP_ASYNC,  EN_GROUP_LIMITS};
     struct en_file_node file;
     const char *path;
     int rc;
 
     memset(&file, 0, sizeof(file));
-    set_initial(EN_GROUP_NODE, &file);
-    set_initial(EN_GROUP_STATE, &file);
-    set_initial(EN_GROUP_LISTEN, &file);
-    set_initial(EN_GROUP_LOG, &file);
-    set_initial(EN_GROUP_LIMITS, &file);
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+        set_initial(groups[i], &file);
     en_limits_fill(&file.limits); /* those that only functions have */
     rc = read_group(source, root, EN_GROUP_NODE, &file);
     if (rc == 0)
@@ -345,9 +405,20 @@ static int read_node(const struct en_source *source, const config_setting_t *roo
     if (rc != 0)
         return rc;
     node->node = file.node;
-    node->listen_http = file.http;
-    node->log_json = strcmp(file.log_format, "json") == 0;
-    node->log_level = level_number(file.log_level);
+    rc = en_listen_settings(source, root, &file, node);
+    if (rc != 0)
+        return rc;
+    node->remotes = file.remotes.list;
+    node->remote_count = file.remotes.count;
+    node->limits = file.limits;
+    node->max_bodies_bytes = file.max_bodies_bytes;
+    rc = read_kept(source, &file, node);
+    if (rc != 0)
+        return rc;
+    rc = en_isolation_settle(source, &file, node);
+    if (rc != 0)
+        return rc;
+    node->compat_tinyfaas = strcmp(file.compat, "tinyfaas") == 0;
     return read_functions(source, root, &file, node);
 }
 

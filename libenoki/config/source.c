@@ -142,6 +142,15 @@ static int read_number(const struct en_source *source, const struct en_key *key,
     return 0;
 }
 
+static int read_switch(const struct en_source *source, const config_setting_t *setting, bool *out)
+{
+    if (config_setting_type(setting) != CONFIG_TYPE_BOOL)
+        return en_source_fail(source, setting, "%s; allowed: true or false",
+                              en_source_type(setting));
+    *out = config_setting_get_bool(setting) != 0;
+    return 0;
+}
+
 int en_source_value(const struct en_source *source, const struct en_key *key,
                     const config_setting_t *setting, void *base)
 {
@@ -150,6 +159,8 @@ int en_source_value(const struct en_source *source, const struct en_key *key,
     uint64_t number = 0;
     int rc;
 
+    if (key->kind == EN_KEY_SWITCH)
+        return read_switch(source, setting, (bool *)place);
     if (key->kind == EN_KEY_NUMBER) {
         rc = read_number(source, key, setting, &number);
         if (rc == 0)
@@ -162,4 +173,24 @@ int en_source_value(const struct en_source *source, const struct en_key *key,
     if (rc == 0)
         memcpy(place, &text, sizeof(text));
     return rc;
+}
+
+int en_source_check(const struct en_source *source, const config_setting_t *group, const char *name,
+                    const char *(*check)(const char *text))
+{
+    const config_setting_t *setting = group == NULL ? NULL : config_setting_get_member(group, name);
+    const char *text = setting == NULL ? NULL : config_setting_get_string(setting);
+    const char *complaint = text == NULL ? NULL : check(text);
+
+    if (complaint == NULL)
+        return 0;
+    return en_source_fail(source, setting, "'%.60s'; allowed: %s", text, complaint);
+}
+
+const char *en_source_optional_path(const struct en_source *source, const char *path, bool *failed)
+{
+    const char *made = path == NULL ? NULL : en_source_path(source, path);
+
+    *failed = *failed || (path != NULL && made == NULL);
+    return made;
 }

@@ -23,13 +23,20 @@ int en_source_fail(const struct en_source *source, const config_setting_t *setti
                    const char *format, ...) ENOKI_PRINTF(3, 4);
 int en_source_no_memory(const struct en_source *source);
 
-/* Reads the value of a key of the kinds TEXT, WORD and NUMBER into base + key->offset.
+/* Reads the value of a key of the kinds TEXT, WORD, SWITCH and NUMBER into base + key->offset.
  * ENOKI_ECONFIG, ENOKI_ENOMEM */
 ENOKI_MUST_CHECK int en_source_value(const struct en_source *source, const struct en_key *key,
                                      const config_setting_t *setting, void *base);
 
+/* Checks one text of a group, if the file gives it; the setting says where. ENOKI_ECONFIG */
+ENOKI_MUST_CHECK int en_source_check(const struct en_source *source, const config_setting_t *group,
+                                     const char *name, const char *(*check)(const char *text));
+
 /* The path as seen from the file's folder; NULL without memory. */
 const char *en_source_path(const struct en_source *source, const char *path);
+
+/* The same; NULL stays NULL. *failed becomes true without memory. */
+const char *en_source_optional_path(const struct en_source *source, const char *path, bool *failed);
 
 /* "a list", "a text", ...: what a setting is, for messages. */
 const char *en_source_type(const config_setting_t *setting);

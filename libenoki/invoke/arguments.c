@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "config/check.h"
 #include "config/limits.h"
+#include "config/remotes.h"
 #include "invoke/options.h"
 
 #include <argp.h>
@@ -20,8 +21,14 @@ enum {
     KEY_USAGE,
     KEY_CHECK,
     KEY_KEYGROUP,
+    KEY_USER,
+    KEY_REMOTE,
     KEY_LOG_FORMAT,
     KEY_LOG_LEVEL,
+    KEY_LOG_ACCESS,
+    KEY_TLS_CERTIFICATE,
+    KEY_TLS_KEY,
+    KEY_TLS_CA,
     KEY_LIMITS, /* and one for each limit */
 };
 
@@ -47,15 +54,26 @@ static const struct argp_option fixed_options[] = {
      "threads, else the number of cores)",
      1},
     {"listen", 'l', "PROTO=ADDR:PORT", 0,
-     "Where calls arrive (default http=127.0.0.1:8000; port "
-     "0: any free one)",
+     "Where calls arrive: http, https, grpc or coap (default http=127.0.0.1:8000; port 0: any free "
+     "one); repeatable",
      1},
+    {"tls-cert", KEY_TLS_CERTIFICATE, "FILE", 0,
+     "For https: PEM file of the certificate, and of those between it and its CA", 1},
+    {"tls-key", KEY_TLS_KEY, "FILE", 0, "For https: PEM file of its key", 1},
+    {"tls-ca", KEY_TLS_CA, "FILE", 0,
+     "For https: PEM file of CAs; callers must show a certificate that one of them signed", 1},
     {"state", 's', "URI", 0,
      "Where data is kept: embedded:DIR[?durability=sync|process]"
      "[&max_value=BYTES][&node=NAME][&keygroup=NAME] (default "
      "embedded:./enoki-state)",
      1},
     {"env", 'e', "K=V", 0, "A variable for the function; repeatable", 1},
+    {"remote", KEY_REMOTE, "NAME=URL", 0,
+     "Where the function NAME is that this one calls, such as "
+     "edge=http://10.0.0.5:8000/edge; repeatable",
+     1},
+    {"user", KEY_USER, "USER", 0,
+     "Run it as this user, name or number, without system calls that lead out (root only)", 1},
     {"keygroup", KEY_KEYGROUP, "NAME", 0,
      "Name of the function's data (default tinyFaaS and the "
      "function's name)",
@@ -67,6 +85,7 @@ static const struct argp_option fixed_options[] = {
      "text)",
      2},
     {"log-level", KEY_LOG_LEVEL, "LEVEL", 0, "error, warn, info or debug (default info)", 2},
+    {"log-access", KEY_LOG_ACCESS, NULL, 0, "A line for every call", 2},
     {"help", KEY_HELP, NULL, 0, "Print this list", 4},
     {"usage", KEY_USAGE, NULL, 0, "Print the options without their meaning", 4},
     {"version", KEY_VERSION, NULL, 0, "Print the version", 4},
@@ -136,22 +155,26 @@ static error_t take_workers(struct en_arguments *arguments, const char *text)
 
 const char *en_arguments_listen(struct en_arguments *arguments, const char *text)
 {
-    static const char *const later[] = {"grpc", "coap", "management", NULL};
+    static const char *const words[] = {"http", "https", "grpc", "coap", NULL};
+    const char **const places[] = {&arguments->listen_http, &arguments->listen_https,
+                                   &arguments->listen_grpc, &arguments->listen_coap};
     const char *equals = strchr(text, '=');
     const char *protocol;
+    int word;
 
     if (equals == NULL)
         return "PROTO=ADDR:PORT, such as http=127.0.0.1:8000";
     protocol = en_arena_textf(arguments->arena, "%.*s", (int)(equals - text), text);
     if (protocol == NULL)
         return "(out of memory)";
-    if (find_word(protocol, later) >= 0)
-        return "http=ADDR:PORT; this protocol is not built in yet";
-    if (strcmp(protocol, "http") != 0)
-        return "http=ADDR:PORT";
-    if (arguments->listen_http != NULL)
+    word = find_word(protocol, words);
+    if (word >= 2 && arguments->own_runtime != NULL)
+        return "http=ADDR:PORT or https=ADDR:PORT; enoki-run has gRPC and CoAP";
+    if (word < 0)
+        return "http=ADDR:PORT, or https, grpc, coap";
+    if (*places[word] != NULL)
         return "one address per protocol";
-    arguments->listen_http = equals + 1;
+    *places[word] = equals + 1;
     return en_check_address(equals + 1);
 }
 
@@ -170,6 +193,15 @@ static error_t take_variable(struct en_arguments *arguments, const char *text)
         return refuse(arguments, "-e", text, complaint);
     arguments->variables[arguments->variable_count++] = (struct enoki_variable){name, equals + 1};
     return 0;
+}
+
+static const char *take_remote(struct en_arguments *arguments, const char *text)
+{
+    const char *complaint =
+        en_remote_parse(arguments->arena, text, &arguments->remotes[arguments->remote_count]);
+
+    arguments->remote_count += complaint == NULL ? 1 : 0;
+    return complaint;
 }
 
 static error_t take_limit(struct en_arguments *arguments, size_t index, const char *text)
@@ -197,6 +229,10 @@ static error_t take_log(struct en_arguments *arguments, int key, const char *tex
     static const char *const formats[] = {"text", "json", NULL};
     static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
+    if (key == KEY_LOG_ACCESS) {
+        arguments->log_access = true;
+        return 0;
+    }
     if (key == KEY_LOG_FORMAT) {
         arguments->log_json = find_word(text, formats);
         return arguments->log_json >= 0 ? 0
@@ -206,6 +242,17 @@ static error_t take_log(struct en_arguments *arguments, int key, const char *tex
     return arguments->log_level >= 0
                ? 0
                : refuse(arguments, "--log-level", text, "error, warn, info or debug");
+}
+
+static error_t take_tls(struct en_arguments *arguments, int key, const char *text)
+{
+    if (key == KEY_TLS_CERTIFICATE)
+        arguments->tls_certificate = text;
+    else if (key == KEY_TLS_KEY)
+        arguments->tls_key = text;
+    else
+        arguments->tls_ca = text;
+    return 0;
 }
 
 static error_t take_text(struct en_arguments *arguments, int key, const char *text)
@@ -228,10 +275,19 @@ static error_t take_text(struct en_arguments *arguments, int key, const char *te
     case 'c':
         arguments->file = text;
         break;
+    case KEY_REMOTE:
+        option = "--remote";
+        complaint = take_remote(arguments, text);
+        break;
     case KEY_KEYGROUP:
         option = "--keygroup";
         arguments->keygroup = text;
         complaint = en_check_keygroup(text);
+        break;
+    case KEY_USER:
+        option = "--user";
+        arguments->user = text;
+        complaint = en_check_account(text);
         break;
     case ARGP_KEY_ARG:
         option = "FUNCTION.so";
@@ -265,6 +321,8 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
 
     if (key >= KEY_LIMITS && key < KEY_LIMITS + (int)EN_ARGUMENTS_LIMITS_MAX)
         return take_limit(arguments, (size_t)(key - KEY_LIMITS), text);
+    if (key >= KEY_TLS_CERTIFICATE && key <= KEY_TLS_CA)
+        return take_tls(arguments, key, text);
     switch (key) {
     case KEY_HELP:
     case KEY_VERSION:
@@ -281,6 +339,7 @@ static error_t parse_one(int key, char *text, struct argp_state *state)
         return take_variable(arguments, text);
     case KEY_LOG_FORMAT:
     case KEY_LOG_LEVEL:
+    case KEY_LOG_ACCESS:
         return take_log(arguments, key, text);
     default:
         return take_text(arguments, key, text);
@@ -327,7 +386,10 @@ int en_arguments_parse(struct en_arguments *arguments, int argc, char **argv)
     copy = en_arena_get(arguments->arena, (size_t)argc + 1, sizeof(*copy));
     arguments->variables =
         en_arena_get(arguments->arena, (size_t)argc + 1, sizeof(*arguments->variables));
-    if (argp.options != NULL && copy != NULL && arguments->variables != NULL) {
+    arguments->remotes =
+        en_arena_get(arguments->arena, (size_t)argc + 1, sizeof(*arguments->remotes));
+    if (argp.options != NULL && copy != NULL && arguments->variables != NULL &&
+        arguments->remotes != NULL) {
         memcpy(copy, argv, (size_t)argc * sizeof(*copy));
         error = argp_parse(&argp, argc, copy, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, arguments);
     }

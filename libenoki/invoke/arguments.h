@@ -15,7 +15,7 @@
 
 #include <stdbool.h>
 
-#define EN_ARGUMENTS_LIMITS_MAX 16u
+#define EN_ARGUMENTS_LIMITS_MAX 24u
 
 struct en_arguments {
     struct en_arena *arena;
@@ -27,19 +27,29 @@ struct en_arguments {
     const char *name;
     const char *runtime;
     const char *listen_http;
+    const char *listen_https;
+    const char *listen_grpc;
+    const char *listen_coap;
+    const char *tls_certificate;
+    const char *tls_key;
+    const char *tls_ca;
     const char *state;
     const char *file;
     const char *keygroup;
+    const char *user;
     bool workers_given;
     uint32_t workers_min;
     uint32_t workers_max;
     int log_json;  /* -1: not given */
     int log_level; /* -1: not given */
+    bool log_access;
     bool check;
     bool limit_given[EN_ARGUMENTS_LIMITS_MAX]; /* by en_limit_at()'s index */
     struct enoki_limits limits;
     struct enoki_variable *variables; /* room for every argument */
     size_t variable_count;
+    struct enoki_variable *remotes; /* the same */
+    size_t remote_count;
 };
 
 /* Prints "PROGRAM: what is wrong" and where to find help. Returns 2. */

@@ -1,13 +1,18 @@
 #include "invoke/client.h"
 
+#include "invoke/server.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
 
-int en_client_new(struct enoki_connection **out, struct enoki_server *server, int fd,
+int en_client_new(struct enoki_connection **out, struct enoki_server *server,
+                  const struct en_site *site, int fd, struct en_transport *transport,
                   uint64_t now_ms)
 {
-    const struct enoki_runtime *runtime = enoki_server_runtime(server);
-    struct en_connection_options options = {.limits = &enoki_runtime_function(runtime)->limits};
+    struct en_connection_options options = {
+        .transport = transport,
+        .limits = site->limits != NULL ? site->limits : en_server_limits(server),
+        .budget = site->limits != NULL ? NULL : en_server_input_budget(server)};
     struct enoki_connection *client = calloc(1, sizeof(*client));
     int rc;
 
@@ -19,6 +24,7 @@ int en_client_new(struct enoki_connection **out, struct enoki_server *server, in
         return rc;
     }
     client->server = server;
+    client->site = site;
     atomic_init(&client->deadline_ms, en_connection_deadline(client->http));
     atomic_init(&client->waits_write, false);
     atomic_init(&client->is_idle, true);
@@ -50,6 +56,7 @@ static void refuse(int why, struct en_reply *reply)
     en_reply_text(reply, 503, text);
     if (en_reply_add_header(reply, "Retry-After", "1", NULL) != 0)
         en_reply_text(reply, 503, text);
+    reply->is_ours = true;
 }
 
 void en_client_answer(enum en_route route, int refused, struct en_reply *reply)

@@ -17,6 +17,7 @@
 #define EN_CLIENT_H
 
 #include "invoke/connection.h"
+#include "invoke/invocation.h"
 #include "invoke/route.h"
 
 #include <enoki/runtime.h>
@@ -24,12 +25,15 @@
 #include <stdatomic.h>
 
 struct en_reader;
+struct en_site;
 
 struct enoki_connection {
     struct en_connection *http;
     struct enoki_server *server;
-    void *data;               /* the dispatcher's */
-    struct en_reader *reader; /* the server's, while it reads the connection itself */
+    const struct en_site *site; /* of the listener that it came by */
+    struct en_waiter waiter;    /* the server's, for its calls */
+    void *data;                 /* the dispatcher's */
+    struct en_reader *reader;   /* the server's, while it reads the connection itself */
 
     /* en_connection_deadline() while the connection waits for its socket; UINT64_MAX while somebody
      * owns it. */
@@ -42,9 +46,11 @@ struct enoki_connection {
     struct enoki_connection *next;
 };
 
-/* fd is consumed on success, else the caller's. Registers nothing. ENOKI_ENOMEM */
+/* fd and transport (NULL: none) are consumed on success, else the caller's. Registers nothing.
+ * ENOKI_ENOMEM */
 ENOKI_MUST_CHECK int en_client_new(struct enoki_connection **out, struct enoki_server *server,
-                                   int fd, uint64_t now_ms);
+                                   const struct en_site *site, int fd,
+                                   struct en_transport *transport, uint64_t now_ms);
 /* Closes the socket. It was removed from the server's list. NULL is allowed. */
 void en_client_free(struct enoki_connection *client);
 

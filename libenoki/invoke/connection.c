@@ -1,11 +1,7 @@
-#include "invoke/connection.h"
+#include "invoke/connection_state.h"
 
-#include "base/clock.h"
-#include "invoke/input.h"
-#include "invoke/output.h"
-#include "wire/http_reader.h"
-#include "wire/http_writer.h"
-#include "wire/utf8.h"
+#include "base/utf8.h"
+#include "invoke/linger.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,35 +16,10 @@
 #define COPY_BYTES 16384u
 /* No further call is begun while more than this waits to be sent. */
 #define BATCH_BYTES 65536u
-/* A refused client gets this much time, and may send this much, to read why. */
+/* A refused client gets this much time to read why. */
 #define LINGER_MS 1000u
-#define LINGER_BYTES (64u << 20)
-#define LINGER_READS 32u
 
 static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
-
-struct en_connection {
-    int fd;
-    const struct enoki_limits *limits;
-    struct en_input input;
-    struct en_output output;
-    uint64_t now_ms;
-    uint64_t idle_since_ms;    /* the last answer, or the beginning */
-    uint64_t request_since_ms; /* the first byte of the request that is half here */
-    uint64_t write_since_ms;   /* when something was sent last */
-    uint64_t linger_since_ms;
-    size_t linger_bytes;
-    uint64_t date_until_ms; /* date is right until then */
-    char date[EN_HTTP_DATE_BYTES];
-    bool may_read;    /* the last read was not short */
-    bool in_call;     /* EN_WANT_CALL was returned, the reply is not here */
-    bool close_after; /* after the next answer */
-    bool closing;     /* after what is in output */
-    bool linger;      /* the client may still be sending when we close */
-    bool lingering;
-    bool continued; /* 100 was sent for the request in progress */
-    struct en_http_reader reader;
-};
 
 int en_connection_new(struct en_connection **out, int fd,
                       const struct en_connection_options *options, uint64_t now_ms)
@@ -61,18 +32,28 @@ int en_connection_new(struct en_connection **out, int fd,
         return ENOKI_ENOMEM;
     c->limits = limits;
     en_input_init(&c->input, options->memory, options->memory != NULL ? options->memory_size : max);
+    c->input.budget = options->budget;
     /* What goes in is bounded by whoever makes the replies. */
     c->output.bytes.max = SIZE_MAX - 1;
+    c->output.transport = options->transport;
     en_http_reader_init(&c->reader, limits->max_header_bytes, limits->max_body_bytes);
     en_connection_reset(c, fd, now_ms);
     *out = c;
     return 0;
 }
 
+static void free_transport(struct en_connection *c)
+{
+    if (c->output.transport != NULL)
+        c->output.transport->ops->free(c->output.transport);
+    c->output.transport = NULL;
+}
+
 void en_connection_free(struct en_connection *connection)
 {
     if (connection == NULL)
         return;
+    free_transport(connection);
     if (connection->fd >= 0)
         (void)close(connection->fd);
     en_input_fini(&connection->input);
@@ -131,6 +112,11 @@ int en_connection_adopt(struct en_connection *connection, const void *input, siz
     return rc;
 }
 
+bool en_connection_is_secure(const struct en_connection *connection)
+{
+    return connection->output.transport != NULL;
+}
+
 bool en_connection_has_continued(const struct en_connection *connection)
 {
     return connection->continued;
@@ -143,17 +129,6 @@ void en_connection_set_continued(struct en_connection *connection, bool continue
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-static const char *date_line(struct en_connection *c)
-{
-    if (c->now_ms >= c->date_until_ms) {
-        uint64_t wall_ms = en_clock_wall_ns() / 1000000u;
-
-        en_http_write_date(c->date, wall_ms / 1000u);
-        c->date_until_ms = c->now_ms + 1000u - wall_ms % 1000u;
-    }
-    return c->date;
-}
-
 /* Puts one answer behind those that wait; a large body leaves at once. On failure, other than of
  * the socket, nothing is left of it. */
 static int queue_answer(struct en_connection *c, struct en_http_head *head, const void *body)
@@ -165,7 +140,7 @@ static int queue_answer(struct en_connection *c, struct en_http_head *head, cons
 
     if (old_len == c->output.sent)
         c->write_since_ms = c->now_ms;
-    head->date = date_line(c);
+    head->date = en_date_text(&c->date, c->now_ms);
     rc = en_http_write_head(bytes, head);
     if (rc != 0)
         return rc;
@@ -218,32 +193,17 @@ static void refuse(struct en_connection *c, int status, const char *reason)
 
 /* --- closing --------------------------------------------------------------------------------- */
 
-/* Closing a socket with unread input resets it, and the client may lose our answer. So it is read
- * until the client closes, for a while. */
 static enum en_want linger(struct en_connection *c)
 {
-    char scrap[16384];
-
-    for (unsigned i = 0; i < LINGER_READS; i++) {
-        ssize_t got = recv(c->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return EN_WANT_READ;
-        if (got <= 0)
-            return EN_WANT_CLOSE;
-        c->linger_bytes += (size_t)got;
-        if (c->linger_bytes > LINGER_BYTES)
-            return EN_WANT_CLOSE;
-    }
-    return EN_WANT_READ;
+    return en_linger_read(c->fd, &c->linger_bytes) ? EN_WANT_READ : EN_WANT_CLOSE;
 }
 
 static enum en_want finish(struct en_connection *c)
 {
     char byte;
 
+    if (c->output.transport != NULL)
+        c->output.transport->ops->end(c->output.transport);
     if (!c->linger && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
         return EN_WANT_CLOSE;
     if (shutdown(c->fd, SHUT_WR) != 0)
@@ -313,6 +273,46 @@ static int make_room(struct en_connection *c)
     return rc;
 }
 
+/* As recv(). Who speaks plain text is told so in plain text; a handshake that failed has said why,
+ * which the client should have time to read. */
+static ssize_t receive_secure(struct en_connection *c, size_t room)
+{
+    struct en_transport *transport = c->output.transport;
+    ssize_t got = transport->ops->receive(transport, c->input.data + c->input.end, room);
+
+    c->may_read = transport->has_more;
+    if (got >= 0 || errno == EAGAIN)
+        return got;
+    if (errno == EPROTONOSUPPORT) {
+        free_transport(c);
+        refuse(c, 400, "this port speaks TLS: ask with https://\n");
+    } else if (!transport->is_open) {
+        c->closing = true;
+        c->linger = true;
+    }
+    return got;
+}
+
+static ssize_t receive_plain(struct en_connection *c, size_t room)
+{
+    ssize_t got;
+
+    do {
+        got = recv(c->fd, c->input.data + c->input.end, room, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    /* A short read emptied the socket; asking again would only cost a call. */
+    c->may_read = got == (ssize_t)room;
+    return got;
+}
+
+/* What a wait for more input is for: a handshake may have to send first. */
+static enum en_want want_input(const struct en_connection *c)
+{
+    const struct en_transport *transport = c->output.transport;
+
+    return transport != NULL && transport->wants_write ? EN_WANT_WRITE : EN_WANT_READ;
+}
+
 /* EN_WANT_READ: look at the input again, unless may_read is false: then wait. */
 static enum en_want read_some(struct en_connection *c)
 {
@@ -324,18 +324,17 @@ static enum en_want read_some(struct en_connection *c)
 
     if (rc != 0) {
         refuse(c, rc == ENOKI_ELIMIT ? 413 : 503,
-               rc == ENOKI_ELIMIT ? "request too large" : "out of memory");
+               rc == ENOKI_ELIMIT ? "request too large" : "no memory for this request now");
         return EN_WANT_READ;
     }
     room = in->cap - in->end - 1;
-    do {
-        got = recv(c->fd, in->data + in->end, room, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+    got = c->output.transport == NULL ? receive_plain(c, room) : receive_secure(c, room);
+    if (c->closing)
+        return EN_WANT_READ;
+    if (got < 0 && errno == EAGAIN && in->start == in->end)
+        en_input_release(in); /* who has connected only, and is silent, holds none */
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
         return EN_WANT_CLOSE;
-
-    /* A short read emptied the socket; asking again would only cost a call. */
-    c->may_read = got == (ssize_t)room;
     in->end += got > 0 ? (size_t)got : 0;
     if (!begun)
         c->request_since_ms = c->now_ms;
@@ -357,7 +356,7 @@ static enum en_want proceed(struct en_connection *c)
         if (!c->may_read) {
             en_input_shrink(&c->input);
             en_output_shrink(&c->output);
-            return EN_WANT_READ;
+            return want_input(c);
         }
         want = read_some(c);
         if (want != EN_WANT_READ)
@@ -437,6 +436,8 @@ uint64_t en_connection_deadline(const struct en_connection *connection)
         return add_ms(c->write_since_ms, c->limits->request_timeout_ms);
     if (has_begun(c))
         return add_ms(c->request_since_ms, c->limits->request_timeout_ms);
+    if (c->output.transport != NULL && !c->output.transport->is_open)
+        return add_ms(c->idle_since_ms, c->limits->request_timeout_ms);
     return add_ms(c->idle_since_ms, c->limits->idle_timeout_ms);
 }
 

@@ -9,10 +9,12 @@
  *
  * The same code reads calls in the threads of enoki-thread, in the workers of enoki-prefork and in
  * the parent. Reading and writing never block. Errors of the client (400, 408, 413, 417, 431, 505)
- * are answered here; every one of them closes the connection after its answer.
+ * are answered here, and 503 if there is no memory or budget for a request; every one of them
+ * closes the connection after its answer.
  *
  * Memory   Input and output are contiguous; they grow up to the limits. With options.memory the
- *          input lives in that block instead (memory shared with another process).
+ *          input lives in that block instead (memory shared with another process). With
+ *          options.transport it goes through that; the handshake is bounded by the request timeout.
  * Time     milliseconds, monotonic, passed in.
  * Threads  one thread at a time; a connection may move between threads.
  * Fork     a connection belongs to one process; its socket may be duplicated.
@@ -20,6 +22,8 @@
 #ifndef EN_CONNECTION_H
 #define EN_CONNECTION_H
 
+#include "base/transport.h"
+#include "invoke/input.h"
 #include "invoke/request.h"
 
 #include <enoki/config.h>
@@ -37,6 +41,8 @@ struct en_connection_options {
     const struct enoki_limits *limits; /* with defaults filled in; borrowed as long as it lives */
     void *memory;                      /* NULL: input on the heap */
     size_t memory_size;                /* at least max_header_bytes + max_body_bytes + 4096 */
+    struct en_transport *transport;    /* NULL: the socket itself; consumed on success */
+    struct en_input_budget *budget;    /* of the input on the heap; NULL: none; borrowed */
 };
 
 /* fd becomes the connection's and is closed by en_connection_free(); on failure it is the
@@ -50,6 +56,9 @@ void en_connection_free(struct en_connection *connection);
 /* Uses the same object and its buffers for another socket (a worker serves many connections one
  * after the other). The former socket is not closed. */
 void en_connection_reset(struct en_connection *connection, int fd, uint64_t now_ms);
+
+/* There is a transport: nobody else can go on with the socket. */
+bool en_connection_is_secure(const struct en_connection *connection);
 
 int en_connection_fd(const struct en_connection *connection);
 
@@ -77,6 +86,20 @@ const struct en_request *en_connection_request(const struct en_connection *conne
  * call. */
 enum en_want en_connection_reply(struct en_connection *connection, const struct en_reply *reply,
                                  uint64_t now_ms);
+
+/* Instead of en_connection_reply(), an answer that is sent as it comes: its head, a part at a time,
+ * its end. The connection closes after it; what the client sends meanwhile is thrown away.
+ * begin: ENOKI_ENOMEM, ENOKI_ELIMIT: nothing was written. write and advance (the socket is ready):
+ * EN_WANT_READ: all is out, EN_WANT_WRITE: not yet, EN_WANT_CLOSE: the client is gone, or there is
+ * no memory. After end: as en_connection_advance(). */
+ENOKI_MUST_CHECK int en_connection_stream_begin(struct en_connection *connection,
+                                                const struct en_reply *head, uint64_t now_ms);
+enum en_want en_connection_stream_write(struct en_connection *connection, const void *data,
+                                        size_t len, uint64_t now_ms);
+enum en_want en_connection_stream_advance(struct en_connection *connection, uint64_t now_ms);
+enum en_want en_connection_stream_end(struct en_connection *connection, uint64_t now_ms);
+/* Bytes that wait for the socket. */
+size_t en_connection_unsent(const struct en_connection *connection);
 
 /* Sends the answers that wait, as far as the socket takes them: before a call that may take long,
  * or that may take this process down. EN_WANT_READ: all is out; EN_WANT_WRITE: not all, which is no

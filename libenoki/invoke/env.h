@@ -7,12 +7,15 @@
 #define EN_ENV_H
 
 #include "invoke/instance.h"
+#include "invoke/outgoing.h"
+#include "wire/trace.h"
 
 /* What changes while a function runs. */
 struct en_env_live {
-    struct enoki_state *state; /* NULL until first used */
-    uint64_t call_id;          /* 0 between calls */
-    uint64_t deadline_ms;      /* of the call; UINT64_MAX between calls */
+    struct enoki_state *state;    /* NULL until first used */
+    uint64_t call_id;             /* 0 between calls */
+    uint64_t deadline_ms;         /* of the call; UINT64_MAX between calls */
+    struct en_outgoing *outgoing; /* its calls of other functions */
 };
 
 struct enoki_env {
@@ -25,6 +28,8 @@ struct enoki_call {
     const struct en_request *request;
     const struct en_call_info *info;
     struct en_reply *reply;
+    bool has_trace; /* trace is the one that this call is part of: found by its first own call */
+    struct en_trace trace;
 };
 
 #endif

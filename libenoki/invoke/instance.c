@@ -1,5 +1,6 @@
 #include "invoke/instance.h"
 
+#include "invoke/bounds.h"
 #include "invoke/env.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@ struct en_instance {
     struct enoki_env env;
     struct en_env_live live;
     void *opened; /* what the function's open made */
+    bool is_worn;
 };
 
 /* A function may return anything and write anything: the result is a negative code with a message
@@ -42,6 +44,13 @@ int en_instance_preload(const struct en_instance_options *options, struct enoki_
     return rc;
 }
 
+static void release(struct en_instance *instance)
+{
+    en_outgoing_free(instance->live.outgoing);
+    enoki_state_free(instance->live.state);
+    free(instance);
+}
+
 int en_instance_open(struct en_instance **out, const struct en_instance_options *options,
                      struct enoki_error *err)
 {
@@ -56,12 +65,15 @@ int en_instance_open(struct en_instance **out, const struct en_instance_options 
     instance->env.options = *options;
     instance->env.live = &instance->live;
     instance->live.deadline_ms = UINT64_MAX;
+    if (en_outgoing_new(&instance->live.outgoing) != 0) {
+        free(instance);
+        return enoki_error_set(err, ENOKI_ENOMEM, "out of memory");
+    }
     if (function->open != NULL)
         rc = check_result("open", function->open(&instance->env, &instance->opened, &own), &own);
     if (rc != 0) {
         /* What failed to open is not closed, only its state is given back. */
-        enoki_state_free(instance->live.state);
-        free(instance);
+        release(instance);
         if (err != NULL)
             *err = own;
         return rc;
@@ -79,24 +91,47 @@ void en_instance_free(struct en_instance *instance)
     function = en_plugin_function(instance->env.options.plugin);
     if (function->close != NULL)
         function->close(instance->opened);
-    enoki_state_free(instance->live.state);
-    free(instance);
+    release(instance);
 }
 
 static void log_failure(const struct en_instance *instance, const struct en_call_info *info,
-                        const struct enoki_error *err)
+                        const struct enoki_error *err, const char *limit)
 {
     const struct en_instance_options *options = &instance->env.options;
     char call[24];
     const struct en_log_field fields[] = {{"function", options->function->name},
                                           {"worker", options->worker},
                                           {"call", call},
+                                          {"limit", limit},
                                           {"code", enoki_error_name(err->status)},
                                           {"error", err->message}};
 
     (void)snprintf(call, sizeof(call), "%llu", (unsigned long long)info->id);
     en_log_fields(options->log, ENOKI_LOG_WARN, "call failed", fields,
                   sizeof(fields) / sizeof(fields[0]));
+}
+
+/* A process that has used up what it may have would only fail again. */
+static void fail(struct en_instance *instance, const struct en_call_info *info,
+                 const struct enoki_error *err, struct en_reply *reply)
+{
+    const struct en_instance_options *options = &instance->env.options;
+    const char *limit = en_bounds_of_failure(&options->function->limits, err->status);
+    char text[ENOKI_ERROR_MESSAGE_BYTES + 64];
+
+    log_failure(instance, info, err, limit);
+    if (limit == NULL) {
+        en_reply_text(reply, 500, err->message);
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "%s (limit: %s)\n", err->message, limit);
+    en_reply_text(reply, 502, text);
+    instance->is_worn = true;
+}
+
+bool en_instance_is_worn(const struct en_instance *instance)
+{
+    return instance->is_worn;
 }
 
 /* Statuses whose answer ends with its head (RFC 9110, 15.3.5 and 15.4.5). */
@@ -109,11 +144,16 @@ void en_instance_run(struct en_instance *instance, const struct en_request *requ
                      const struct en_call_info *info, struct en_reply *reply)
 {
     const struct enoki_function *function = en_plugin_function(instance->env.options.plugin);
-    struct enoki_call call = {&instance->env, request, info, reply};
+    struct enoki_call call;
     struct enoki_error err;
     int rc;
 
-    /* Not the initializer: that would clear the whole message for every call. */
+    /* No initializers: those would clear the whole message and trace for every call. */
+    call.env = &instance->env;
+    call.request = request;
+    call.info = info;
+    call.reply = reply;
+    call.has_trace = false;
     err.status = 0;
     err.message[0] = '\0';
     instance->live.call_id = info->id;
@@ -124,8 +164,7 @@ void en_instance_run(struct en_instance *instance, const struct en_request *requ
     instance->live.call_id = 0;
 
     if (rc != 0) {
-        log_failure(instance, info, &err);
-        en_reply_text(reply, 500, err.message);
+        fail(instance, info, &err, reply);
     } else if (forbids_body(reply->status)) {
         reply->body.len = 0;
     }

@@ -24,6 +24,7 @@ struct en_instance_options {
     const struct en_log *log;
     const char *worker; /* for log lines: "0", "17" */
     int state_door;     /* a relay's door to the state (state/relay/relay.h); 0: opened directly */
+    int routes;         /* the way to other functions (door.h); 0: there is no front door */
 };
 
 /* The function's state, as settings have it; no part of an instance. What enoki_state_open()
@@ -53,5 +54,8 @@ struct en_call_info {
  * failure (also logged). request is borrowed for the call; reply was reset by the caller. */
 void en_instance_run(struct en_instance *instance, const struct en_request *request,
                      const struct en_call_info *info, struct en_reply *reply);
+
+/* It has used up what its process may have: further calls run better in another one. */
+bool en_instance_is_worn(const struct en_instance *instance);
 
 #endif

@@ -1,53 +1,43 @@
 #include "invoke/invocation.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "invoke/server.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void fill(struct enoki_invocation *inv, struct enoki_server *server, uint64_t now_ms)
+static void fill(struct enoki_invocation *inv, struct enoki_server *server,
+                 struct en_waiter *waiter, const struct en_target *target, uint64_t now_ms)
 {
-    const struct enoki_function_settings *function =
-        enoki_runtime_function(enoki_server_runtime(server));
-
     inv->id = en_server_next_id(server);
-    inv->deadline_ms = now_ms + function->limits.call_timeout_ms;
-    inv->function = function->name;
+    inv->deadline_ms = now_ms + target->timeout_ms;
+    inv->arrived_us = en_clock_ns() / 1000;
+    inv->function = target->function;
+    inv->protocol = target->protocol;
     inv->server = server;
+    inv->waiter = waiter;
+    inv->lent = -1;
+    inv->data = target->data;
+    inv->wants_ack = target->wants_ack;
+    inv->stored = target->stored;
+    inv->attempts = target->attempts;
 }
 
 int en_invocation_new(struct enoki_invocation **out, struct enoki_server *server,
-                      struct enoki_connection *connection, const struct en_request *request,
-                      struct en_text subpath, uint64_t now_ms)
+                      struct en_waiter *waiter, const struct en_request *request,
+                      const struct en_target *target, uint64_t now_ms)
 {
     struct enoki_invocation *inv = calloc(1, sizeof(*inv));
 
     if (inv == NULL)
         return ENOKI_ENOMEM;
-    fill(inv, server, now_ms);
+    fill(inv, server, waiter, target, now_ms);
     inv->request = *request;
-    inv->subpath = subpath;
-    inv->connection = connection;
+    inv->subpath = target->subpath;
+    inv->is_borrowed = true;
     *out = inv;
     return 0;
-}
-
-/* Copies a text and its NUL to *at and moves *at behind them. */
-static struct en_text put_text(char **at, struct en_text text)
-{
-    struct en_text copy = {*at, text.len};
-
-    if (text.len > 0)
-        memcpy(*at, text.data, text.len);
-    (*at)[text.len] = '\0';
-    *at += text.len + 1;
-    return copy;
-}
-
-static bool add_text(size_t *total, struct en_text text)
-{
-    return en_add_size(*total, text.len, total) && en_add_size(*total, 1, total);
 }
 
 static bool measure(const struct en_request *request, size_t *total)
@@ -55,17 +45,18 @@ static bool measure(const struct en_request *request, size_t *total)
     size_t headers;
     bool fits = en_mul_size(request->header_count, sizeof(struct en_header), &headers) &&
                 en_add_size(sizeof(struct enoki_invocation), headers, total) &&
-                add_text(total, request->method) && add_text(total, request->path) &&
-                add_text(total, request->query) && add_text(total, request->body);
+                en_text_measure(total, request->method) && en_text_measure(total, request->path) &&
+                en_text_measure(total, request->query) && en_text_measure(total, request->body);
 
     for (size_t i = 0; i < request->header_count && fits; i++)
-        fits =
-            add_text(total, request->headers[i].name) && add_text(total, request->headers[i].value);
+        fits = en_text_measure(total, request->headers[i].name) &&
+               en_text_measure(total, request->headers[i].value);
     return fits;
 }
 
 int en_invocation_copy(struct enoki_invocation **out, struct enoki_server *server,
-                       const struct en_request *request, struct en_text subpath, uint64_t now_ms)
+                       struct en_waiter *waiter, const struct en_request *request,
+                       const struct en_target *target, uint64_t now_ms)
 {
     struct enoki_invocation *inv;
     struct en_header *headers;
@@ -78,21 +69,21 @@ int en_invocation_copy(struct enoki_invocation **out, struct enoki_server *serve
     if (inv == NULL)
         return ENOKI_ENOMEM;
     memset(inv, 0, sizeof(*inv));
-    fill(inv, server, now_ms);
+    fill(inv, server, waiter, target, now_ms);
 
     headers = (struct en_header *)(inv + 1);
     at = (char *)(headers + request->header_count);
     for (size_t i = 0; i < request->header_count; i++) {
-        headers[i].name = put_text(&at, request->headers[i].name);
-        headers[i].value = put_text(&at, request->headers[i].value);
+        headers[i].name = en_text_copy(&at, request->headers[i].name);
+        headers[i].value = en_text_copy(&at, request->headers[i].value);
     }
-    inv->request.method = put_text(&at, request->method);
-    inv->request.path = put_text(&at, request->path);
-    inv->request.query = put_text(&at, request->query);
-    inv->request.body = put_text(&at, request->body);
+    inv->request.method = en_text_copy(&at, request->method);
+    inv->request.path = en_text_copy(&at, request->path);
+    inv->request.query = en_text_copy(&at, request->query);
+    inv->request.body = en_text_copy(&at, request->body);
     inv->request.headers = headers;
     inv->request.header_count = request->header_count;
-    inv->subpath = en_request_subpath(&inv->request, subpath.len);
+    inv->subpath = en_request_subpath(&inv->request, target->subpath.len);
     *out = inv;
     return 0;
 }
@@ -108,6 +99,7 @@ void en_invocation_fail(struct enoki_invocation *inv, int status, const char *te
 
     en_reply_init(&reply, ENOKI_ERROR_MESSAGE_BYTES);
     en_reply_text(&reply, status, text);
+    reply.is_ours = true;
     en_invocation_finish(inv, &reply);
     en_reply_fini(&reply);
 }
@@ -183,7 +175,7 @@ const char *enoki_invocation_header(const struct enoki_invocation *inv, const ch
 
 int enoki_invocation_is_async(const struct enoki_invocation *inv)
 {
-    return inv->connection == NULL;
+    return inv->waiter == NULL;
 }
 
 void enoki_invocation_reply(struct enoki_invocation *inv, int status, const void *body, size_t len)

@@ -1,6 +1,6 @@
-#include "invoke/options.h"
+#include "invoke/launch.h"
 
-#include <enoki/runtime.h>
+#include "invoke/beside.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -9,35 +9,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Beside this program's own file first: a build folder or prefix uses its own runtimes. */
 static void run_runtime(const char *program, char **argv)
 {
-    char path[PATH_MAX + 64];
-    ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-    char *slash;
+    char path[PATH_MAX];
 
-    if (len > 0) {
-        path[len] = '\0';
-        slash = strrchr(path, '/');
-        if (slash != NULL) {
-            (void)snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s", program);
-            (void)execv(path, argv);
-            if (errno != ENOENT)
-                return;
-        }
+    if (en_beside(path, program)) {
+        (void)execv(path, argv);
+        if (errno != ENOENT)
+            return;
     }
     (void)execvp(program, argv);
 }
 
-int enoki_runtime_launch(int argc, char **argv)
+int en_launch(struct en_options *options, int argc, char **argv)
 {
-    struct en_options *options = NULL;
     char **passed = NULL;
     char program[64];
-    int status = en_options_parse(&options, argc, argv, NULL);
 
-    if (status != EN_OPTIONS_RUN)
-        return status;
     (void)snprintf(program, sizeof(program), "enoki-%s", options->function->runtime);
     passed = calloc((size_t)argc + 1, sizeof(*passed));
     if (passed == NULL) {

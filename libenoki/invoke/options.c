@@ -3,6 +3,7 @@
 #include "config/check.h"
 #include "config/explain.h"
 #include "config/limits.h"
+#include "config/secrets.h"
 #include "invoke/arguments.h"
 #include "state/uri.h"
 
@@ -66,11 +67,10 @@ static int fail_choice(const struct en_arguments *arguments, const struct enoki_
         status = en_arguments_usage(arguments->program, "-n: '%s' is not in %s; allowed: %s",
                                     arguments->name, arguments->file, names.data);
     else
-        status = en_arguments_usage(
-            arguments->program,
-            "%s has several functions: choose one with -n (%s); running all of them behind one "
-            "front door is not built in yet",
-            arguments->file, names.data);
+        status = en_arguments_usage(arguments->program,
+                                    "%s has several functions: choose one with -n (%s), or run "
+                                    "all of them with enoki-run",
+                                    arguments->file, names.data);
     en_buffer_fini(&names);
     return status;
 }
@@ -133,6 +133,24 @@ static int use_library(struct owner *owner, const struct en_arguments *arguments
     return status;
 }
 
+/* All functions of a file run as it says: what is meant for one needs its name. */
+static int check_whole_file(const struct en_arguments *arguments)
+{
+    bool limit_given = false;
+
+    for (size_t i = 0; i < EN_ARGUMENTS_LIMITS_MAX; i++)
+        limit_given = limit_given || arguments->limit_given[i];
+    if (arguments->runtime == NULL && !arguments->workers_given && arguments->keygroup == NULL &&
+        arguments->user == NULL && arguments->variable_count == 0 &&
+        arguments->remote_count == 0 && !limit_given)
+        return EN_OPTIONS_RUN;
+    return en_arguments_usage(
+        arguments->program,
+        "-r, -w, -e, --user, --keygroup, --remote and limits are one function's: choose it "
+        "with -n, or write them into %s",
+        arguments->file);
+}
+
 static int find_function(struct owner *owner, const struct en_arguments *arguments)
 {
     int status;
@@ -150,11 +168,19 @@ static int find_function(struct owner *owner, const struct en_arguments *argumen
     status = load_file(owner, arguments);
     if (status != EN_OPTIONS_RUN || (arguments->check && arguments->name == NULL))
         return status;
+    if (arguments->name == NULL && arguments->own_runtime == NULL)
+        return check_whole_file(arguments);
     return choose_function(owner, arguments);
 }
 
 /* --- what beats it ------------------------------------------------------------------------------
  */
+
+static bool listens(const struct en_arguments *arguments)
+{
+    return arguments->listen_http != NULL || arguments->listen_https != NULL ||
+           arguments->listen_grpc != NULL || arguments->listen_coap != NULL;
+}
 
 static int take_environment(struct en_arguments *arguments)
 {
@@ -163,7 +189,7 @@ static int take_environment(struct en_arguments *arguments)
 
     if (arguments->state == NULL)
         arguments->state = getenv("ENOKI_STATE");
-    if (arguments->listen_http != NULL || listen == NULL)
+    if (listens(arguments) || listen == NULL)
         return EN_OPTIONS_RUN;
     complaint = en_arguments_listen(arguments, listen);
     if (complaint == NULL)
@@ -228,26 +254,55 @@ static bool has_variable(const struct enoki_variable *variables, size_t count, c
     return false;
 }
 
-/* The last -e of a name wins, then the file's. */
-static int apply_variables(struct owner *owner, const struct en_arguments *arguments)
+/* The last of a name on the command line wins, then the file's. */
+static int merge(struct owner *owner, const struct enoki_variable *given, size_t given_count,
+                 const struct enoki_variable **variables, size_t *variable_count)
 {
-    struct enoki_function_settings *function = &owner->function;
-    size_t room = arguments->variable_count + function->variable_count;
+    size_t room = given_count + *variable_count, count = 0;
     struct enoki_variable *merged = en_arena_get(&owner->arena, room + 1, sizeof(*merged));
-    size_t count = 0;
 
     if (merged == NULL)
-        return fail(arguments, OUT_OF_MEMORY);
+        return ENOKI_ENOMEM;
     for (size_t i = 0; i < room; i++) {
         const struct enoki_variable *variable =
-            i < arguments->variable_count ? &arguments->variables[arguments->variable_count - 1 - i]
-                                          : &function->variables[i - arguments->variable_count];
+            i < given_count ? &given[given_count - 1 - i] : &(*variables)[i - given_count];
 
         if (!has_variable(merged, count, variable->name))
             merged[count++] = *variable;
     }
-    function->variables = merged;
-    function->variable_count = count;
+    *variables = merged;
+    *variable_count = count;
+    return 0;
+}
+
+/* Addresses of the command line take the place of all that the file has. */
+static int apply_listen(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_node_settings *node = &owner->options.node;
+
+    if (listens(arguments)) {
+        node->listen_http = arguments->listen_http;
+        node->listen_https = arguments->listen_https;
+        node->listen_grpc = arguments->listen_grpc;
+        node->listen_coap = arguments->listen_coap;
+    }
+    if (arguments->tls_certificate != NULL)
+        node->tls_certificate = arguments->tls_certificate;
+    if (arguments->tls_key != NULL)
+        node->tls_key = arguments->tls_key;
+    if (arguments->tls_ca != NULL)
+        node->tls_ca = arguments->tls_ca;
+    if (node->listen_https != NULL && (node->tls_certificate == NULL || node->tls_key == NULL))
+        return en_arguments_usage(arguments->program,
+                                  "-l https=%s needs --tls-cert FILE and --tls-key FILE; "
+                                  "`enoki certs` makes them",
+                                  node->listen_https);
+    if (node->listen_https == NULL && node->listen_grpc == NULL &&
+        (arguments->tls_certificate != NULL || arguments->tls_key != NULL ||
+         arguments->tls_ca != NULL))
+        return en_arguments_usage(arguments->program,
+                                  "--tls-cert, --tls-key and --tls-ca are for https: write -l "
+                                  "https=ADDR:PORT, or for grpc=ADDR:PORT");
     return EN_OPTIONS_RUN;
 }
 
@@ -255,12 +310,16 @@ static int apply_node(struct owner *owner, const struct en_arguments *arguments)
 {
     struct enoki_node_settings *node = &owner->options.node;
 
-    if (arguments->listen_http != NULL)
-        node->listen_http = arguments->listen_http;
+    int status = apply_listen(owner, arguments);
+
+    if (status != EN_OPTIONS_RUN)
+        return status;
     if (arguments->log_json >= 0)
         node->log_json = arguments->log_json;
     if (arguments->log_level >= 0)
         node->log_level = arguments->log_level;
+    if (arguments->log_access)
+        node->log_access = 1;
     return arguments->state == NULL ? EN_OPTIONS_RUN : apply_state(owner, arguments);
 }
 
@@ -271,6 +330,8 @@ static int apply_function(struct owner *owner, const struct en_arguments *argume
 
     if (arguments->keygroup != NULL)
         function->keygroup = arguments->keygroup;
+    if (arguments->user != NULL)
+        function->user = arguments->user;
     if (arguments->runtime != NULL)
         function->runtime = arguments->runtime;
     if (arguments->own_runtime != NULL)
@@ -286,7 +347,12 @@ static int apply_function(struct owner *owner, const struct en_arguments *argume
     en_limits_fill(&function->limits);
     owner->options.node.functions = function;
     owner->options.node.function_count = 1;
-    return apply_variables(owner, arguments);
+    return merge(owner, arguments->variables, arguments->variable_count, &function->variables,
+                 &function->variable_count) != 0 ||
+                   merge(owner, arguments->remotes, arguments->remote_count,
+                         &owner->options.node.remotes, &owner->options.node.remote_count) != 0
+               ? fail(arguments, OUT_OF_MEMORY)
+               : EN_OPTIONS_RUN;
 }
 
 /* --- --check
@@ -319,6 +385,15 @@ static int explain(const struct owner *owner, const struct en_arguments *argumen
     return status;
 }
 
+static int apply_secrets(struct owner *owner, const struct en_arguments *arguments)
+{
+    struct enoki_error err = ENOKI_ERROR_INIT;
+
+    return en_secrets_read(&owner->function, &owner->arena, &err) == 0
+               ? EN_OPTIONS_RUN
+               : fail(arguments, err.message);
+}
+
 static int settle(struct owner *owner, struct en_arguments *arguments)
 {
     int status = find_function(owner, arguments);
@@ -330,6 +405,8 @@ static int settle(struct owner *owner, struct en_arguments *arguments)
     /* A check of a whole file leaves its functions as they are. */
     if (status == EN_OPTIONS_RUN && owner->function.name != NULL)
         status = apply_function(owner, arguments);
+    if (status == EN_OPTIONS_RUN && owner->function.name != NULL && !arguments->check)
+        status = apply_secrets(owner, arguments);
     if (status == EN_OPTIONS_RUN && arguments->check)
         status = explain(owner, arguments);
     return status;
@@ -354,7 +431,8 @@ int en_options_parse(struct en_options **out, int argc, char **argv, const char 
         en_options_free(&owner->options);
         return status;
     }
-    owner->options.function = &owner->function;
+    owner->options.function = owner->function.name != NULL ? &owner->function : NULL;
+    owner->options.file = arguments.file;
     *out = &owner->options;
     return EN_OPTIONS_RUN;
 }

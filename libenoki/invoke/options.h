@@ -23,9 +23,10 @@
 
 struct en_options {
     /* Complete: every default is filled in, but a worker number of 0 is left to the runtime.
-     * node.functions is the chosen function alone. */
+     * node.functions is the chosen function alone, if one is chosen. */
     struct enoki_node_settings node;
-    const struct enoki_function_settings *function;
+    const struct enoki_function_settings *function; /* NULL: enoki-run -c FILE, all of them */
+    const char *file;                               /* -c; NULL: not given */
 };
 
 /* Go on; everything else that en_options_parse() returns is an exit status. */

@@ -1,10 +1,50 @@
 #include "invoke/output.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 #define KEEP_BYTES 65536u
+
+/* A short beginning and what follows it are one record. */
+static ssize_t send_joined(struct en_transport *transport, const struct iovec *parts)
+{
+    char record[EN_TRANSPORT_RECORD_BYTES];
+    size_t first = parts[0].iov_len, second = sizeof(record) - first;
+
+    if (second > parts[1].iov_len)
+        second = parts[1].iov_len;
+    memcpy(record, parts[0].iov_base, first);
+    memcpy(record + first, parts[1].iov_base, second);
+    return transport->ops->send(transport, record, first + second);
+}
+
+/* Until the socket is full; 0 if it was from the start, -1 if it is dead. */
+static ssize_t send_secure(struct en_transport *transport, struct iovec *parts, size_t count)
+{
+    ssize_t total = 0;
+
+    while (count > 0) {
+        ssize_t sent = count == 2 && parts[0].iov_len < EN_TRANSPORT_RECORD_BYTES
+                           ? send_joined(transport, parts)
+                           : transport->ops->send(transport, parts[0].iov_base, parts[0].iov_len);
+
+        if (sent < 0)
+            return errno == EAGAIN ? total : -1;
+        total += sent;
+        while (count > 0 && (size_t)sent >= parts[0].iov_len) {
+            sent -= (ssize_t)parts[0].iov_len;
+            parts++;
+            count--;
+        }
+        if (count > 0) {
+            parts[0].iov_base = (char *)parts[0].iov_base + sent;
+            parts[0].iov_len -= (size_t)sent;
+        }
+    }
+    return total;
+}
 
 /* One try; 0 if the socket is full, -1 if it is dead. */
 static ssize_t send_once(int fd, struct iovec *parts, size_t count)
@@ -41,7 +81,8 @@ int en_output_send(struct en_output *output, int fd, const void *body, size_t bo
         if (body_sent < body_len)
             parts[count++] =
                 (struct iovec){(char *)(uintptr_t)body + body_sent, body_len - body_sent};
-        sent = send_once(fd, parts, count);
+        sent = output->transport != NULL ? send_secure(output->transport, parts, count)
+                                         : send_once(fd, parts, count);
         if (sent < 0)
             return ENOKI_ECLOSED;
         if (sent == 0)

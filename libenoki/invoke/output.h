@@ -8,12 +8,14 @@
 #define EN_OUTPUT_H
 
 #include "base/buffer.h"
+#include "base/transport.h"
 
 #include <stdbool.h>
 
 struct en_output {
     struct en_buffer bytes;
-    size_t sent; /* of bytes */
+    size_t sent;                    /* of bytes */
+    struct en_transport *transport; /* NULL: the socket itself; borrowed */
 };
 
 static inline bool en_output_is_empty(const struct en_output *output)

@@ -2,6 +2,7 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "invoke/server.h"
 
 #include <errno.h>
@@ -15,14 +16,12 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* User code's files get the numbers below, in every worker. */
-#define SLOT_BASE 2048
-#define START_TIMEOUT_MS 60000
+/* A worker's open tells best what took too long: it is given a moment to. */
+#define START_GRACE_MS 1000u
 #define END_TIMEOUT_MS 1000u
 
 static void close_pair(int pair[2])
@@ -61,18 +60,10 @@ static void free_pool(struct en_pool *pool)
 /* Room for the descriptors of all connections above those of user code. */
 static bool reserve_numbers(struct en_pool *pool)
 {
-    struct rlimit limit;
-    rlim_t wanted = SLOT_BASE + pool->slots + 64;
+    uint64_t wanted = EN_POOL_SLOT_BASE + pool->slots + 64;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return false;
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            return false;
-    }
-    pool->slot_base = SLOT_BASE;
-    return limit.rlim_cur >= wanted;
+    pool->slot_base = EN_POOL_SLOT_BASE;
+    return en_descriptors_reserve(wanted) >= wanted;
 }
 
 /* Whether children may fetch descriptors from this process. Without that the parent reads all
@@ -159,10 +150,11 @@ static int await_loaded(struct en_pool *pool, struct enoki_error *err)
     struct en_pool_message message = {0};
     int rc;
 
-    if (poll(&fd, 1, START_TIMEOUT_MS) == 0)
+    if (poll(&fd, 1, (int)pool->limits->start_timeout_ms) == 0)
         return enoki_error_set(err, ENOKI_ETIMEOUT,
-                               "the function's preload did not end within %d s",
-                               START_TIMEOUT_MS / 1000);
+                               "the function's preload did not end within %llu ms: what it loads "
+                               "takes too long, or never ends",
+                               (unsigned long long)pool->limits->start_timeout_ms);
     rc = en_packet_receive(&pool->packet, pool->control[0], 1);
     if (rc == 1 && pool->packet.len >= sizeof(message))
         memcpy(&message, pool->packet.data, sizeof(message));
@@ -227,7 +219,9 @@ static int prepare(void **self_out, const struct enoki_runtime *runtime, bool on
         rc = make_tables(pool);
     if (rc == 0)
         rc = map_memory(pool);
-    if (rc == 0 && !one_call && reserve_numbers(pool) && can_share(pool)) {
+    /* Behind a front door there are none. */
+    if (rc == 0 && !one_call && enoki_runtime_node(runtime)->listen_http != NULL &&
+        reserve_numbers(pool) && can_share(pool)) {
         rc = make_set(pool);
         pool->shares_connections = rc == 0;
     }
@@ -291,6 +285,10 @@ static void on_message(struct en_pool *pool)
         en_pool_on_reply(pool, &message, body, len);
         en_pool_pump(pool);
         break;
+    case EN_POOL_SENT:
+        en_pool_on_sent(pool, &message);
+        en_pool_pump(pool);
+        break;
     case EN_POOL_ASYNC:
         en_pool_on_async(pool, body, len);
         break;
@@ -303,6 +301,9 @@ static void on_message(struct en_pool *pool)
     case EN_POOL_BUSY:
         pool->watching = true;
         enoki_server_schedule(pool->server, en_clock_ms() + EN_POOL_LOOK_MS);
+        break;
+    case EN_POOL_DUE:
+        enoki_server_schedule(pool->server, message.deadline_ms);
         break;
     default:
         break;
@@ -328,7 +329,7 @@ void en_pool_on_results(void *context, bool readable, bool writable)
 static int await_workers(struct en_pool *pool, struct enoki_error *err)
 {
     uint32_t wanted = enoki_runtime_function(pool->runtime)->workers_min;
-    uint64_t until = en_clock_ms() + START_TIMEOUT_MS;
+    uint64_t until = en_clock_ms() + pool->limits->start_timeout_ms + START_GRACE_MS;
 
     while (pool->alive < wanted) {
         struct pollfd fds[2] = {{.fd = pool->results[0], .events = POLLIN},
@@ -346,8 +347,8 @@ static int await_workers(struct en_pool *pool, struct enoki_error *err)
                                    "a worker ended before it was ready: look at the function's "
                                    "open");
         if (en_clock_ms() > until)
-            return enoki_error_set(err, ENOKI_ETIMEOUT, "workers were not ready within %d s",
-                                   START_TIMEOUT_MS / 1000);
+            return enoki_error_set(err, ENOKI_ETIMEOUT, "workers were not ready within %llu ms",
+                                   (unsigned long long)pool->limits->start_timeout_ms);
     }
     return 0;
 }
@@ -426,6 +427,7 @@ uint64_t enoki_pool_tick(void *self, uint64_t now_ms)
     } else if (pool->fork_at_ms != 0) {
         next = earlier(next, pool->fork_at_ms);
     }
+    next = earlier(next, en_pool_watch_cpu(pool, now_ms));
     next = earlier(next, en_pool_look(pool, now_ms));
     next = earlier(next, en_pool_idle_look(pool, now_ms));
     next = earlier(next, en_pool_shrink(pool, now_ms));

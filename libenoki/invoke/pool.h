@@ -51,18 +51,20 @@ enum en_pool_type {
     /* zygote -> parent */
     EN_POOL_LOADED,
     EN_POOL_FORKED, /* worker, id: the pid */
-    EN_POOL_DIED,   /* worker, id: the wait status */
+    EN_POOL_DIED,   /* worker, id: the wait status, input_len: KiB of memory that it had at most */
     /* parent -> any worker */
     EN_POOL_CALL, /* id, deadline_ms; a call record */
     EN_POOL_EXIT, /* whoever takes it ends */
     /* worker (or, for FAILED, zygote) -> parent */
     EN_POOL_READY,  /* worker */
     EN_POOL_FAILED, /* worker; the text why it cannot start */
+    EN_POOL_SENT,   /* worker, id; its answer was sent straight to who waits for it */
     EN_POOL_REPLY,  /* worker, id; an answer record, or nothing: too late to run it */
     EN_POOL_ASYNC,  /* a call record: answered 202 already, to be queued */
     EN_POOL_RETURN, /* slot, generation, close_after, continued; input and output of a connection */
     EN_POOL_CLOSE,  /* slot, generation */
     EN_POOL_BUSY,   /* all workers are */
+    EN_POOL_DUE,    /* deadline_ms: of a call that has less time than usual */
 };
 
 struct en_pool_message {
@@ -75,6 +77,7 @@ struct en_pool_message {
     uint64_t input_len;
     uint32_t close_after;
     uint32_t continued;
+    uint64_t lent_call; /* CALL: the number of the call on the connection that comes with it */
 };
 
 /* --- shared memory -------------------------------------------------------------------------- */
@@ -118,10 +121,26 @@ enum en_pool_phase {
     EN_POOL_ALIVE,
 };
 
+/* Why the parent killed it. */
+enum en_pool_kill {
+    EN_POOL_NOT_KILLED = 0,
+    EN_POOL_KILLED_LATE, /* its call passed the deadline */
+    EN_POOL_KILLED_CPU,  /* its call used too much CPU time */
+};
+
+/* What the caller is told whose worker ended. */
+struct en_pool_failure {
+    int status;        /* 502, 504 */
+    const char *text;  /* constant */
+    const char *limit; /* that it crossed, for the log; NULL: none that can be told */
+};
+
 struct en_pool_worker {
     enum en_pool_phase phase;
-    pid_t pid;           /* 0 until the zygote has said it */
-    bool expired;        /* killed for its call's deadline */
+    pid_t pid; /* 0 until the zygote has said it */
+    enum en_pool_kill killed;
+    uint64_t cpu_call;   /* the call whose CPU time is watched, by the worker's count; 0: none */
+    uint64_t cpu_ns;     /* the worker's at the first look at that call */
     uint64_t calls_seen; /* at the last look for idle ones */
 };
 
@@ -161,6 +180,7 @@ struct en_pool {
     struct en_invocation_queue queue; /* waiting */
     struct en_invocation_queue sent;  /* with the workers */
     uint32_t unanswered;              /* messages that a worker has not answered; >= sent.count */
+    bool is_orphaned;                 /* the zygote is gone */
     uint32_t calm;                    /* looks in a row that found a free worker */
     bool watching;
     bool counted;            /* the call that is being submitted is in shared->waiting already */
@@ -174,6 +194,17 @@ struct en_pool {
 static inline struct en_pool_status *en_pool_status(const struct en_pool *pool, uint32_t worker)
 {
     return (struct en_pool_status *)(void *)(pool->parts + worker * pool->part_bytes);
+}
+
+/* User code's files get the numbers below, in workers that share connections. */
+#define EN_POOL_SLOT_BASE 2048
+/* What a worker has open itself. */
+#define EN_POOL_DESCRIPTORS 32u
+
+/* Numbers that are kept for connections, and those below them. */
+static inline uint64_t en_pool_numbers(const struct en_pool *pool)
+{
+    return pool->shares_connections ? EN_POOL_SLOT_BASE + pool->slots + 64u : 0;
 }
 
 #define EN_POOL_PAGE 4096u
@@ -202,12 +233,6 @@ static inline bool en_pool_is_in_call(uint32_t state)
     return state == EN_POOL_CALLING || state == EN_POOL_SUBMITTED;
 }
 
-/* What a caller is told whose worker died: 502, or 504 if it was killed for the deadline. */
-static inline const char *en_pool_failure_text(int status)
-{
-    return status == 504 ? "the call took too long\n" : "the function crashed during this call\n";
-}
-
 /* Between two looks while workers are busy. */
 #define EN_POOL_LOOK_MS 5u
 
@@ -225,12 +250,23 @@ void en_pool_adapt(struct en_pool *pool, uint64_t now_ms); /* forks what is miss
 void en_pool_on_control(void *context, bool readable, bool writable);
 uint64_t en_pool_shrink(struct en_pool *pool, uint64_t now_ms);
 
+/* pool_limits.c, parent */
+extern const struct en_pool_failure en_pool_late;
+/* How a worker ended: its wait status, and the most memory that it ever had. */
+const struct en_pool_failure *en_pool_diagnose(const struct en_pool *pool, uint32_t worker,
+                                               int wait_status, uint64_t max_kib);
+/* Kills workers whose call used too much; returns when to look again. */
+uint64_t en_pool_watch_cpu(struct en_pool *pool, uint64_t now_ms);
+uint64_t en_pool_cpu_interval(const struct en_pool *pool); /* UINT64_MAX: nothing to watch */
+
 /* pool_calls.c, parent */
 void en_pool_pump(struct en_pool *pool); /* from the queue to the workers */
+void en_pool_fail_all(struct en_pool *pool); /* 502 to all that are here */
 void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
                       size_t len);
+void en_pool_on_sent(struct en_pool *pool, const struct en_pool_message *message);
 void en_pool_on_async(struct en_pool *pool, const char *body, size_t len);
-void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status);
+void en_pool_call_lost(struct en_pool *pool, uint64_t id, const struct en_pool_failure *failure);
 uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms);
 
 /* pool_connections.c, parent */
@@ -238,8 +274,9 @@ int en_pool_take(struct en_pool *pool, struct enoki_connection *connection);
 void en_pool_on_return(struct en_pool *pool, const struct en_pool_message *message,
                        const char *body, size_t len);
 void en_pool_on_close(struct en_pool *pool, const struct en_pool_message *message);
-/* The worker died while it had a connection: answers status (0: closes). */
-void en_pool_connection_lost(struct en_pool *pool, uint32_t worker, int status);
+/* The worker died while it had a connection: answers the failure (NULL: closes). */
+void en_pool_connection_lost(struct en_pool *pool, uint32_t worker,
+                             const struct en_pool_failure *failure);
 void en_pool_reclaim_all(struct en_pool *pool);
 uint64_t en_pool_look(struct en_pool *pool, uint64_t now_ms);      /* overflow */
 uint64_t en_pool_idle_look(struct en_pool *pool, uint64_t now_ms); /* idle connections */

@@ -35,14 +35,16 @@ static struct enoki_invocation *pop_waiting(struct en_pool *pool)
 
 static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
 {
-    const struct en_pool_message message = {
+    struct en_pool_message message = {
         .type = EN_POOL_CALL, .id = inv->id, .deadline_ms = inv->deadline_ms};
     const struct en_call_record call = {inv->request, inv->subpath.len};
     struct en_buffer bytes = EN_BUFFER_INIT(pool->packet.max);
-    int rc = en_call_encode(&bytes, &call);
+    int rc = en_call_encode(&bytes, &call), lent = -1;
 
+    if (inv->waiter != NULL && inv->waiter->lend != NULL)
+        lent = inv->waiter->lend(inv->waiter, &message.lent_call);
     if (rc == 0)
-        rc = en_packet_send(pool->calls[0], &message, sizeof(message), bytes.data, bytes.len);
+        rc = en_packet_pass(pool->calls[0], &message, sizeof(message), bytes.data, bytes.len, lent);
     en_buffer_fini(&bytes);
     return rc;
 }
@@ -64,6 +66,17 @@ void en_pool_pump(struct en_pool *pool)
     }
 }
 
+void en_pool_fail_all(struct en_pool *pool)
+{
+    static const char text[] = "the function's processes were ended\n";
+    struct enoki_invocation *inv;
+
+    while (pool->queue.count > 0)
+        en_invocation_fail(pop_waiting(pool), 502, text);
+    while ((inv = en_invocation_queue_pop(&pool->sent)) != NULL)
+        en_invocation_fail(inv, 502, text);
+}
+
 void enoki_pool_submit(void *self, struct enoki_invocation *inv)
 {
     struct en_pool *pool = self;
@@ -73,10 +86,16 @@ void enoki_pool_submit(void *self, struct enoki_invocation *inv)
     if (!counted)
         (void)atomic_fetch_add(&pool->shared->waiting, 1);
     en_invocation_queue_push(&pool->queue, inv);
+    if (pool->is_orphaned) {
+        en_pool_fail_all(pool);
+        return;
+    }
     en_pool_pump(pool);
     if (pool->present < pool->workers_max)
         en_pool_adapt(pool, en_clock_ms());
     enoki_server_schedule(pool->server, inv->deadline_ms);
+    if (pool->limits->cpu_time_ms != 0)
+        enoki_server_schedule(pool->server, en_clock_ms() + en_pool_cpu_interval(pool));
 }
 
 void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
@@ -103,6 +122,19 @@ void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *messag
     en_reply_fini(&reply);
 }
 
+void en_pool_on_sent(struct en_pool *pool, const struct en_pool_message *message)
+{
+    struct enoki_invocation *inv = take_sent(pool, message->id);
+
+    if (pool->unanswered > 0)
+        pool->unanswered--;
+    /* What no connection was lent for cannot have been sent. */
+    if (inv != NULL && inv->waiter != NULL && inv->waiter->lend != NULL)
+        en_invocation_finish(inv, NULL);
+    else if (inv != NULL)
+        en_invocation_fail(inv, 502, "the worker's answer is damaged\n");
+}
+
 void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
 {
     struct en_header headers[EN_HEADERS_MAX];
@@ -122,14 +154,14 @@ void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
     }
 }
 
-void en_pool_call_lost(struct en_pool *pool, uint64_t id, int status)
+void en_pool_call_lost(struct en_pool *pool, uint64_t id, const struct en_pool_failure *failure)
 {
     struct enoki_invocation *inv = take_sent(pool, id);
 
     if (pool->unanswered > 0)
         pool->unanswered--;
     if (inv != NULL)
-        en_invocation_fail(inv, status, en_pool_failure_text(status));
+        en_invocation_fail(inv, failure->status, failure->text);
 }
 
 /* Answers what waits for a worker for too long. The queue is in order of arrival, so the first is
@@ -153,7 +185,7 @@ static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
          * a little later, here. */
         if (inv->deadline_ms + 1000 <= now_ms) {
             inv = take_sent(pool, inv->id);
-            en_invocation_fail(inv, 504, en_pool_failure_text(504));
+            en_invocation_fail(inv, en_pool_late.status, en_pool_late.text);
         } else if (inv->deadline_ms + 1000 < next) {
             next = inv->deadline_ms + 1000;
         }
@@ -174,7 +206,7 @@ uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms)
         uint32_t state = atomic_load_explicit(&status->state, memory_order_acquire);
         uint64_t deadline = atomic_load_explicit(&status->deadline_ms, memory_order_relaxed);
 
-        if (worker->pid <= 0 || worker->expired || !en_pool_is_in_call(state))
+        if (worker->pid <= 0 || worker->killed != EN_POOL_NOT_KILLED || !en_pool_is_in_call(state))
             continue;
         if (deadline > now_ms) {
             next = deadline < next ? deadline : next;
@@ -183,7 +215,7 @@ uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms)
         en_log(en_server_log(pool->server), ENOKI_LOG_WARN,
                "worker %u (process %d) is killed: its call passed the deadline", i,
                (int)worker->pid);
-        worker->expired = true;
+        worker->killed = EN_POOL_KILLED_LATE;
         (void)kill(worker->pid, SIGKILL);
     }
     return next;

@@ -106,6 +106,8 @@ int en_pool_take(struct en_pool *pool, struct enoki_connection *connection)
                               en_clock_ms() + (limits->idle_timeout_ms < limits->call_timeout_ms
                                                    ? limits->idle_timeout_ms
                                                    : limits->call_timeout_ms));
+        if (limits->cpu_time_ms != 0)
+            enoki_server_schedule(pool->server, en_clock_ms() + en_pool_cpu_interval(pool));
     }
     return 0;
 }
@@ -143,26 +145,27 @@ void en_pool_on_close(struct en_pool *pool, const struct en_pool_message *messag
         end_connection(pool, recall(pool, message->slot));
 }
 
-static int write_failure(struct en_buffer *out, int status, bool is_head, bool close)
+static int write_failure(struct en_buffer *out, const struct en_pool_failure *failure, bool is_head,
+                         bool close)
 {
-    const char *text = en_pool_failure_text(status);
     char date[EN_HTTP_DATE_BYTES];
     const struct en_http_head head = {
-        .status = status,
+        .status = failure->status,
         .date = date,
         .content_type = "text/plain; charset=utf-8",
         .headers = {"", 0},
-        .content_length = strlen(text),
+        .content_length = strlen(failure->text),
         .close = close,
     };
     int rc;
 
     en_http_write_date(date, (uint64_t)time(NULL));
     rc = en_http_write_head(out, &head);
-    return rc == 0 && !is_head ? en_buffer_append_text(out, text) : rc;
+    return rc == 0 && !is_head ? en_buffer_append_text(out, failure->text) : rc;
 }
 
-void en_pool_connection_lost(struct en_pool *pool, uint32_t worker, int failure)
+void en_pool_connection_lost(struct en_pool *pool, uint32_t worker,
+                             const struct en_pool_failure *failure)
 {
     const struct en_pool_status *status = en_pool_status(pool, worker);
     struct enoki_connection *connection = find(pool, status->slot, status->generation);
@@ -176,7 +179,7 @@ void en_pool_connection_lost(struct en_pool *pool, uint32_t worker, int failure)
     if (connection == NULL)
         return;
     (void)recall(pool, status->slot);
-    if (failure != 0 && offset <= room && len <= room - offset)
+    if (failure != NULL && offset <= room && len <= room - offset)
         rc = write_failure(&answer, failure, status->is_head != 0, status->close_after != 0);
     if (rc == 0)
         rc = en_connection_adopt(connection->http, memory + offset, (size_t)len, answer.data,

@@ -1,7 +1,9 @@
 #include "invoke/pool.h"
 
 #include "base/clock.h"
+#include "invoke/access.h"
 #include "invoke/connection.h"
+#include "invoke/direct.h"
 #include "invoke/instance.h"
 #include "invoke/route.h"
 #include "wire/call.h"
@@ -77,19 +79,25 @@ static void end(struct work *work, enum en_pool_state state)
     (void)atomic_fetch_sub(&work->pool->shared->busy, 1);
 }
 
-static void send_reply(struct work *work, uint64_t id, bool ran)
+static void send_reply(struct work *work, uint64_t id, uint64_t lent_call, bool ran)
 {
     struct en_pool_message message = {.type = EN_POOL_REPLY, .worker = work->number, .id = id};
     const struct en_reply *reply = &work->reply;
     const struct en_answer_record answer = en_reply_record(reply);
     char head[EN_ANSWER_HEAD_BYTES];
+    size_t count = ran ? 4 : 1;
     const struct iovec parts[4] = {{&message, sizeof(message)},
                                    {head, sizeof(head)},
                                    {reply->headers.data, reply->headers.len},
                                    {reply->body.data, reply->body.len}};
 
+    if (ran && work->packet.passed >= 0 &&
+        en_direct_answer(work->packet.passed, lent_call, reply)) {
+        message.type = EN_POOL_SENT;
+        count = 1;
+    }
     en_answer_encode_head(head, &answer);
-    if (en_packet_send_parts(work->pool->results[1], parts, ran ? 4 : 1) != 0)
+    if (en_packet_send_parts(work->pool->results[1], parts, count) != 0)
         work->over = true; /* the parent sees the death, and answers for us */
 }
 
@@ -112,7 +120,7 @@ static void run_submitted(struct work *work)
     begin(work, EN_POOL_SUBMITTED, now, message.deadline_ms);
     if (now >= message.deadline_ms) {
         end(work, EN_POOL_IDLE);
-        send_reply(work, message.id, false);
+        send_reply(work, message.id, 0, false);
         return;
     }
     if (en_call_decode(&call, work->headers, work->packet.data + sizeof(message),
@@ -125,8 +133,11 @@ static void run_submitted(struct work *work)
         en_instance_run(work->instance, &call.request, &info, &work->reply);
     }
     /* State stays SUBMITTED until the answer is out: if we die before, the parent answers. */
-    send_reply(work, message.id, true);
-    end(work, EN_POOL_IDLE);
+    send_reply(work, message.id, message.lent_call, true);
+    /* The caller's connection ends when its runtime says so. */
+    en_packet_drop_passed(&work->packet);
+    if (!work->over)
+        end(work, EN_POOL_IDLE);
 }
 
 /* --- connections ----------------------------------------------------------------------------- */
@@ -167,22 +178,51 @@ static int submit_async(struct work *work, const struct en_request *request, str
     return rc;
 }
 
+/* The parent looks once per timeout: what is due before has to be said. */
+static void tell_due(struct work *work, uint64_t now, uint64_t deadline)
+{
+    struct en_pool_message message = {.type = EN_POOL_DUE, .deadline_ms = deadline};
+
+    if (deadline < now + work->pool->limits->call_timeout_ms && tell(work, &message, NULL, 0) != 0)
+        work->over = true;
+}
+
+static void log_access(const struct work *work, enum en_route route, uint64_t started_us)
+{
+    const struct enoki_runtime *runtime = work->pool->runtime;
+    const struct en_access access = {
+        .request = en_connection_request(work->http),
+        .function = route == EN_ROUTE_CALL ? enoki_runtime_function(runtime)->name : NULL,
+        .protocol = "http",
+        .fd = en_connection_fd(work->http),
+        .started_us = started_us,
+        .status = work->reply.status,
+        .reply_bytes = work->reply.body.len,
+    };
+
+    en_access_log(en_runtime_log(runtime), &access);
+}
+
 static enum en_want answer(struct work *work)
 {
     const struct en_request *request = en_connection_request(work->http);
     const struct enoki_function_settings *function = enoki_runtime_function(work->pool->runtime);
     struct en_call_info info;
     uint64_t now = en_clock_ms();
+    bool logs = enoki_runtime_node(work->pool->runtime)->log_access != 0;
+    uint64_t started_us = logs ? en_clock_ns() / 1000 : 0;
     int rc = 0;
     enum en_route route = en_route_find(request, function->name, &info.subpath);
 
     en_reply_reset(&work->reply);
     if (route == EN_ROUTE_CALL) {
         info.id = work->next_id++;
-        info.deadline_ms = now + work->pool->limits->call_timeout_ms;
+        info.deadline_ms =
+            now + en_request_timeout_ms(request, work->pool->limits->call_timeout_ms);
         /* Earlier answers must not die with this call. */
         (void)en_connection_flush(work->http);
         note_rest(work, request);
+        tell_due(work, now, info.deadline_ms);
         begin(work, EN_POOL_CALLING, now, info.deadline_ms);
         en_instance_run(work->instance, request, &info, &work->reply);
         end(work, EN_POOL_READING);
@@ -192,6 +232,8 @@ static enum en_want answer(struct work *work)
             rc = submit_async(work, request, info.subpath);
         en_client_answer(route, rc, &work->reply);
     }
+    if (logs && (route == EN_ROUTE_CALL || route == EN_ROUTE_NONE || rc != 0))
+        log_access(work, route, started_us);
     if (atomic_load_explicit(&work->pool->shared->draining, memory_order_relaxed) != 0)
         en_connection_close_after(work->http);
     return en_connection_reply(work->http, &work->reply, now);
@@ -326,10 +368,9 @@ static void tidy(struct work *work)
 
         if (work->held[slot] == 0)
             continue;
-        if (recv(work->pool->slot_base + (int)slot, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ||
-            errno == EAGAIN)
-            continue;
-        let_go(work, slot);
+        if (recv(work->pool->slot_base + (int)slot, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0 &&
+            errno != EAGAIN)
+            let_go(work, slot);
     }
 }
 
@@ -394,6 +435,7 @@ static int set_up(struct work *work, struct enoki_error *err)
         .log = en_runtime_log(runtime),
         .worker = work->name,
         .state_door = pool->door[1] >= 0 ? pool->door[1] : 0,
+        .routes = en_runtime_routes(runtime),
     };
     int rc = fence(work);
 
@@ -419,7 +461,7 @@ static bool is_worn(const struct work *work)
 {
     uint64_t most = work->pool->one_call ? 1 : work->pool->limits->calls_per_worker;
 
-    return most > 0 && work->calls >= most;
+    return en_instance_is_worn(work->instance) || (most > 0 && work->calls >= most);
 }
 
 int en_pool_work(struct en_pool *pool, uint32_t number)
@@ -435,8 +477,7 @@ int en_pool_work(struct en_pool *pool, uint32_t number)
     (void)snprintf(work.name, sizeof(work.name), "%u", number);
     if (set_up(&work, &err) != 0) {
         message.type = EN_POOL_FAILED;
-        if (tell(&work, &message, err.message, strlen(err.message)) != 0)
-            return EXIT_FAILURE;
+        (void)tell(&work, &message, err.message, strlen(err.message));
         return EXIT_FAILURE;
     }
     if (tell(&work, &message, NULL, 0) != 0)

@@ -79,18 +79,20 @@ static void forget(struct en_pool *pool, uint32_t number)
 }
 
 static void report(const struct en_pool *pool, const struct en_pool_worker *worker, uint32_t number,
-                   int status)
+                   int status, const char *limit)
 {
-    if (worker->expired || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
+    const struct en_log_field field = {"limit", limit};
+    char text[128];
+
+    if (worker->killed != EN_POOL_NOT_KILLED || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
         return;
     if (WIFSIGNALED(status))
-        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
-               "worker %u (process %d) was killed by signal %d (%s)", number, (int)worker->pid,
-               WTERMSIG(status), strsignal(WTERMSIG(status)));
+        (void)snprintf(text, sizeof(text), "worker %u (process %d) was killed by signal %d (%s)",
+                       number, (int)worker->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
-               "worker %u (process %d) ended with status %d", number, (int)worker->pid,
-               WEXITSTATUS(status));
+        (void)snprintf(text, sizeof(text), "worker %u (process %d) ended with status %d", number,
+                       (int)worker->pid, WEXITSTATUS(status));
+    en_log_fields(en_server_log(pool->server), ENOKI_LOG_ERROR, text, &field, 1);
 }
 
 static void delay_start(struct en_pool *pool)
@@ -99,14 +101,14 @@ static void delay_start(struct en_pool *pool)
     pool->fork_at_ms = en_clock_ms() + pool->fork_pause_ms;
 }
 
-static void on_death(struct en_pool *pool, uint32_t number, int wait_status)
+static void on_death(struct en_pool *pool, uint32_t number, int wait_status, uint64_t max_kib)
 {
     struct en_pool_worker *worker = &pool->workers[number];
     struct en_pool_status *status = en_pool_status(pool, number);
     uint32_t state = atomic_exchange(&status->state, EN_POOL_IDLE);
-    int failure = worker->expired ? 504 : 502;
+    const struct en_pool_failure *failure = en_pool_diagnose(pool, number, wait_status, max_kib);
 
-    report(pool, worker, number, wait_status);
+    report(pool, worker, number, wait_status, failure->limit);
     if (worker->phase == EN_POOL_STARTING)
         delay_start(pool);
     forget(pool, number);
@@ -117,11 +119,22 @@ static void on_death(struct en_pool *pool, uint32_t number, int wait_status)
     else if (state == EN_POOL_CALLING)
         en_pool_connection_lost(pool, number, failure);
     else if (state == EN_POOL_READING)
-        en_pool_connection_lost(pool, number, 0);
+        en_pool_connection_lost(pool, number, NULL);
     if (pool->alive == 0)
         en_pool_reclaim_all(pool);
     if (!enoki_server_is_draining(pool->server) || pool->taken > 0 || !enoki_pool_is_idle(pool))
         en_pool_adapt(pool, en_clock_ms());
+}
+
+/* Without the zygote: its workers ended with it, and nobody says so. */
+static void lose_all(struct en_pool *pool)
+{
+    pool->is_orphaned = true;
+    for (uint32_t i = 0; i < pool->workers_max; i++) {
+        if (pool->workers[i].phase != EN_POOL_ABSENT)
+            on_death(pool, i, SIGKILL, 0);
+    }
+    en_pool_fail_all(pool);
 }
 
 void en_pool_on_control(void *context, bool readable, bool writable)
@@ -149,12 +162,13 @@ void en_pool_on_control(void *context, bool readable, bool writable)
             continue;
         /* What it said before it died comes by another socket: that first. */
         en_pool_on_results(pool, true, false);
-        on_death(pool, message.worker, (int)(uint32_t)message.id);
+        on_death(pool, message.worker, (int)(uint32_t)message.id, message.input_len);
     }
     if (rc == ENOKI_ECLOSED && pool->control_watch != NULL) {
         en_log(en_server_log(pool->server), ENOKI_LOG_ERROR,
                "the zygote is gone: no worker can be started any more; stopping");
         en_watch_pause(pool->control_watch);
+        lose_all(pool);
         (void)kill(pool->parent, SIGTERM);
     }
 }

@@ -12,7 +12,4 @@
 /* Reads the connection from now on; consumed. */
 void en_reader_start(struct enoki_server *server, struct enoki_connection *connection);
 
-/* The answer of the call that the connection waits for. */
-void en_reader_answer(struct enoki_connection *connection, const struct en_reply *reply);
-
 #endif

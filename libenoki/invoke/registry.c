@@ -58,6 +58,28 @@ uint64_t en_server_sweep(struct enoki_server *server, uint64_t now_ms)
     return earliest;
 }
 
+bool en_server_kick_oldest(struct enoki_server *server)
+{
+    struct enoki_connection *oldest = NULL;
+    uint64_t earliest = UINT64_MAX;
+
+    (void)pthread_mutex_lock(&server->mutex);
+    for (struct enoki_connection *c = server->connections; c != NULL; c = c->next) {
+        uint64_t deadline = atomic_load(&c->deadline_ms);
+
+        if (atomic_load(&c->is_idle) && deadline < earliest) {
+            earliest = deadline;
+            oldest = c;
+        }
+    }
+    if (oldest != NULL) {
+        en_client_kick(oldest);
+        atomic_store(&oldest->is_idle, false); /* not once more */
+    }
+    (void)pthread_mutex_unlock(&server->mutex);
+    return oldest != NULL;
+}
+
 void en_server_kick_idle(struct enoki_server *server)
 {
     (void)pthread_mutex_lock(&server->mutex);

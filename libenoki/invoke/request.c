@@ -1,6 +1,8 @@
 #include "invoke/request.h"
 
+#include "base/checked.h"
 #include "wire/http_chars.h"
+#include "wire/http_reader.h"
 
 #include <string.h>
 
@@ -34,6 +36,14 @@ const struct en_text *en_request_header(const struct en_request *request, const 
     return NULL;
 }
 
+uint64_t en_request_timeout_ms(const struct en_request *request, uint64_t most_ms)
+{
+    const struct en_text *given = en_request_header(request, "X-Enoki-Timeout");
+    uint64_t ms;
+
+    return given != NULL && en_parse_u64(given->data, given->len, most_ms, &ms) ? ms : most_ms;
+}
+
 void en_reply_init(struct en_reply *reply, size_t max_body_bytes)
 {
     *reply = (struct en_reply){
@@ -47,6 +57,7 @@ void en_reply_reset(struct en_reply *reply)
 {
     reply->status = 200;
     reply->has_content_type = false;
+    reply->is_ours = false;
     reply->header_count = 0;
     en_buffer_clear(&reply->headers, KEEP_HEADER_BYTES);
     en_buffer_clear(&reply->body, KEEP_BODY_BYTES);
@@ -60,9 +71,8 @@ void en_reply_fini(struct en_reply *reply)
 
 static bool is_ours(const char *name, size_t len)
 {
-    return en_http_equals(name, len, "content-length") ||
-           en_http_equals(name, len, "transfer-encoding") ||
-           en_http_equals(name, len, "connection") || en_http_equals(name, len, "date");
+    return en_http_equals(name, len, "content-length") || en_http_equals(name, len, "date") ||
+           en_http_is_hop_by_hop(name, len);
 }
 
 static int check_header(const char *name, size_t name_len, const char *value, size_t value_len,
@@ -158,11 +168,51 @@ void en_reply_text(struct en_reply *reply, int status, const char *text)
         reply->body.len = 0;
 }
 
+int en_reply_add_headers(struct en_reply *reply, const struct en_header *headers, size_t count)
+{
+    struct en_buffer texts = EN_BUFFER_INIT(EN_REPLY_HEADERS_BYTES + 2);
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct en_header *header = &headers[i];
+
+        /* A NUL inside cuts the text here, and its rest is no header's. */
+        texts.len = 0;
+        rc = en_buffer_append(&texts, header->name.data, header->name.len);
+        if (rc == 0)
+            rc = en_buffer_append(&texts, "", 1);
+        if (rc == 0)
+            rc = en_buffer_append(&texts, header->value.data, header->value.len);
+        if (rc == 0)
+            rc = en_reply_add_header(reply, texts.data, texts.data + header->name.len + 1, NULL);
+    }
+    en_buffer_fini(&texts);
+    return rc;
+}
+
+size_t en_reply_split_headers(const struct en_reply *reply, struct en_header *headers)
+{
+    const char *line = reply->headers.data;
+    const char *end = line + reply->headers.len;
+    size_t count = 0;
+
+    while (line < end && count < EN_REPLY_HEADERS_MAX) {
+        const char *next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+        const char *colon = memchr(line, ':', (size_t)(next - line));
+
+        headers[count].name = (struct en_text){line, (size_t)(colon - line)};
+        headers[count++].value = (struct en_text){colon + 2, (size_t)(next - 4 - colon)};
+        line = next;
+    }
+    return count;
+}
+
 struct en_answer_record en_reply_record(const struct en_reply *reply)
 {
     return (struct en_answer_record){
         .status = reply->status,
         .has_content_type = reply->has_content_type,
+        .is_ours = reply->is_ours,
         .header_count = reply->header_count,
         .headers = {reply->headers.data, reply->headers.len},
         .body = {reply->body.data, reply->body.len},
@@ -175,6 +225,7 @@ void en_reply_init_from(struct en_reply *reply, const struct en_answer_record *a
     reply->headers.max = answer->headers.len;
     reply->status = answer->status;
     reply->has_content_type = answer->has_content_type;
+    reply->is_ours = answer->is_ours;
     reply->header_count = answer->header_count;
     if (en_buffer_append(&reply->headers, answer->headers.data, answer->headers.len) != 0 ||
         en_buffer_append(&reply->body, answer->body.data, answer->body.len) != 0)

@@ -1,9 +1,12 @@
 #include "invoke/server_state.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "invoke/connection.h"
+#include "invoke/frames.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,12 @@
 /* Connections taken per wake-up, so that calls are not starved by a flood of connects. */
 #define ACCEPT_BATCH 64
 #define ACCEPT_PAUSE_MS 100u
+/* Beside connections: modules, logs, frames and what dispatchers have. */
+#define OTHER_DESCRIPTORS 256u
+/* After a crowd has gone its memory is given back. */
+#define CROWD 1024u
+/* Above the limit, for listeners that have limits of their own. */
+#define RESERVED_CONNECTIONS 64u
 
 static const char too_many[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Content-Type: text/plain; charset=utf-8\r\n"
@@ -20,6 +29,18 @@ static const char too_many[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Retry-After: 1\r\n"
                                "Connection: close\r\n\r\n"
                                "too many connections\n";
+
+static void give_back_memory(struct enoki_server *server)
+{
+    size_t count = en_server_connection_count(server);
+
+    if (count > server->crowd)
+        server->crowd = count;
+    if (server->crowd < CROWD || count > server->crowd / 4)
+        return;
+    server->crowd = count;
+    (void)malloc_trim(0);
+}
 
 static void schedule_sweep(struct enoki_server *server, uint64_t now_ms)
 {
@@ -56,28 +77,62 @@ static void on_sweep(void *context)
         server->accept_paused = false;
         set_accepting(server, true);
     }
+    give_back_memory(server);
     schedule_sweep(server, en_clock_ms());
 }
 
-static void refuse(int fd)
+/* Over TLS without words: a handshake is more than is done for who is one too many. */
+static void refuse(const struct en_server_listener *listener, int fd)
 {
-    ssize_t sent = send(fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (listener->secure == NULL) {
+        ssize_t sent = send(fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-    (void)sent; /* best effort: the client is one too many */
+        (void)sent; /* best effort */
+    }
     (void)close(fd);
 }
 
-static void welcome(struct enoki_server *server, int fd)
+static int new_client(struct enoki_server *server, const struct en_server_listener *listener,
+                      int fd, struct enoki_connection **out)
+{
+    const struct en_site *site = listener->site;
+    struct en_transport *transport = NULL;
+    uint64_t now = en_clock_ms();
+    int rc = 0;
+
+    if (site->admit != NULL)
+        site = site->admit(site->context, fd);
+    if (listener->secure != NULL)
+        rc = en_secure_accept(listener->secure, fd, now, &transport);
+    if (rc == 0)
+        rc = en_client_new(out, server, site, fd, transport, now);
+    if (rc != 0 && transport != NULL)
+        transport->ops->free(transport);
+    return rc;
+}
+
+/* A front door is for everybody: who is idle goes before who comes is refused, and who manages it
+ * finds room of his own. */
+static bool has_room(struct enoki_server *server, const struct en_server_listener *listener,
+                     size_t count)
+{
+    uint64_t most = server->limits->max_connections;
+
+    if (server->options.runtime != NULL || count < most)
+        return count < most;
+    if (listener->site->limits != NULL && count < most + RESERVED_CONNECTIONS)
+        return true;
+    return en_server_kick_oldest(server);
+}
+
+static void welcome(struct enoki_server *server, const struct en_server_listener *listener, int fd)
 {
     struct enoki_connection *connection;
     size_t before = en_server_connection_count(server);
 
-    if (before >= server->limits->max_connections) {
-        refuse(fd);
-        return;
-    }
-    if (en_client_new(&connection, server, fd, en_clock_ms()) != 0) {
-        refuse(fd);
+    if (!has_room(server, listener, before) ||
+        new_client(server, listener, fd, &connection) != 0) {
+        refuse(listener, fd);
         return;
     }
     en_server_add_connection(server, connection);
@@ -87,12 +142,12 @@ static void welcome(struct enoki_server *server, int fd)
 }
 
 /* False when nothing more can be accepted now. */
-static bool accept_one(struct enoki_server *server, int listener)
+static bool accept_one(struct enoki_server *server, const struct en_server_listener *listener)
 {
-    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd >= 0) {
-        welcome(server, fd);
+        welcome(server, listener, fd);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -113,7 +168,7 @@ static void on_accept(void *context, bool readable, bool writable)
     (void)writable;
     for (size_t i = 0; i < server->listener_count; i++) {
         for (int n = 0; n < ACCEPT_BATCH; n++) {
-            if (!accept_one(server, server->listeners[i]))
+            if (!accept_one(server, &server->listeners[i]))
                 break;
         }
     }
@@ -124,7 +179,7 @@ static void stop_listening(struct enoki_server *server)
     for (size_t i = 0; i < server->listener_count; i++) {
         en_watch_free(server->listener_watches[i]);
         server->listener_watches[i] = NULL;
-        (void)close(server->listeners[i]);
+        (void)close(server->listeners[i].fd);
     }
     server->listener_count = 0;
 }
@@ -132,7 +187,8 @@ static void stop_listening(struct enoki_server *server)
 static void check_drained(struct enoki_server *server)
 {
     if (!atomic_load(&server->draining) || en_server_connection_count(server) > 0 ||
-        atomic_load(&server->outstanding) > 0)
+        atomic_load(&server->outstanding) > 0 ||
+        (server->frames != NULL && !en_frames_are_sent(server->frames)))
         return;
     if (server->dispatcher->is_idle == NULL || server->dispatcher->is_idle(server->self))
         en_loop_stop(server->loop);
@@ -149,16 +205,23 @@ static void begin_drain(struct enoki_server *server, bool take_backlog)
         bool more = false;
 
         for (size_t i = 0; i < server->listener_count; i++)
-            more = accept_one(server, server->listeners[i]) || more;
+            more = accept_one(server, &server->listeners[i]) || more;
         if (!more)
             break;
     }
     atomic_store(&server->draining, true);
     stop_listening(server);
+    if (server->frames != NULL)
+        en_frames_drain(server->frames);
     en_timer_set(server->drain_limit, now + server->limits->drain_timeout_ms, now);
     en_server_kick_idle(server);
     enoki_server_schedule(server, now);
     en_server_check(server);
+}
+
+void en_server_drain(struct enoki_server *server)
+{
+    begin_drain(server, true);
 }
 
 static void on_stop_signal(void *context, int signal_number)
@@ -200,15 +263,32 @@ static void on_wake(void *context)
 
     en_server_deliver_posted(server);
     if (atomic_exchange(&server->retiring, false)) {
-        if (server->options.retire != NULL)
-            server->options.retire(server->options.context);
-        begin_drain(server, false);
+        /* A front door goes on until its own successor is there, and drains this one then. */
+        if (server->frames != NULL) {
+            en_frames_tell_retiring(server->frames);
+        } else {
+            if (server->options.retire != NULL)
+                server->options.retire(server->options.context);
+            begin_drain(server, false);
+        }
     }
     if (wanted < server->tick_at_ms && server->dispatcher->tick != NULL) {
         server->tick_at_ms = wanted;
         en_timer_set(server->tick, wanted, en_clock_ms());
     }
     check_drained(server);
+}
+
+static void reserve_descriptors(const struct enoki_server *server)
+{
+    uint64_t most = server->limits->max_connections, wanted = most + OTHER_DESCRIPTORS;
+    uint64_t have = server->listener_count == 0 ? wanted : en_descriptors_reserve(wanted);
+
+    if (have < wanted)
+        en_log(server->log, ENOKI_LOG_WARN,
+               "limits.connections is %llu, but only %llu files may be open: raise the hard limit "
+               "(ulimit -Hn, LimitNOFILE) or lower it",
+               (unsigned long long)most, (unsigned long long)have);
 }
 
 static int start_loop(struct enoki_server *server, struct enoki_error *err)
@@ -228,7 +308,7 @@ static int start_loop(struct enoki_server *server, struct enoki_error *err)
     if (rc == 0)
         rc = en_signal_new(&server->sigint, server->loop, SIGINT, on_stop_signal, server);
     for (size_t i = 0; i < server->listener_count && rc == 0; i++)
-        rc = en_watch_new(&server->listener_watches[i], server->loop, server->listeners[i],
+        rc = en_watch_new(&server->listener_watches[i], server->loop, server->listeners[i].fd,
                           on_accept, server);
     if (rc != 0 && (err == NULL || err->status == 0))
         return enoki_error_set(err, rc, "the server cannot start: %s", enoki_error_text(rc));
@@ -238,6 +318,7 @@ static int start_loop(struct enoki_server *server, struct enoki_error *err)
 static void free_server(struct enoki_server *server)
 {
     stop_listening(server);
+    en_frames_free(server->frames);
     en_signal_free(server->sigterm);
     en_signal_free(server->sigint);
     en_timer_free(server->sweep);
@@ -252,25 +333,38 @@ static void free_server(struct enoki_server *server)
 static struct enoki_server *new_server(const struct en_server_options *options)
 {
     struct enoki_server *server = calloc(1, sizeof(*server));
-    const struct enoki_function_settings *function = enoki_runtime_function(options->runtime);
     uint64_t id = (uint64_t)getpid() << 32;
 
     if (server == NULL)
         return NULL;
     server->options = *options;
+    server->input_budget.most = options->max_input_bytes;
     server->dispatcher = options->dispatcher;
     server->self = options->dispatcher_self;
-    server->limits = &function->limits;
-    server->log = en_runtime_log(options->runtime);
-    server->capacity = function->limits.max_queue + function->workers_max;
+    server->limits = options->limits;
+    server->log = options->log;
+    server->own_site = (struct en_site){
+        .find = en_server_find_own, .submit = en_server_submit_own, .context = server};
     server->loop_thread = pthread_self();
     server->listener_count = options->listener_count;
-    memcpy(server->listeners, options->listeners, options->listener_count * sizeof(int));
+    for (size_t i = 0; i < options->listener_count; i++) {
+        server->listeners[i] = options->listeners[i];
+        if (server->listeners[i].site == NULL)
+            server->listeners[i].site = &server->own_site;
+    }
     server->tick_at_ms = UINT64_MAX;
     atomic_init(&server->next_id, id + 1);
     atomic_init(&server->tick_wanted_ms, UINT64_MAX);
     (void)pthread_mutex_init(&server->mutex, NULL);
     return server;
+}
+
+static int open_frames(struct enoki_server *server, const struct en_door *door)
+{
+    const struct en_frames_options options = {
+        .server = server, .door = door->fd, .peers = door->peers};
+
+    return en_frames_new(&server->frames, &options);
 }
 
 int en_server_run(const struct en_server_options *options, struct enoki_error *err)
@@ -283,6 +377,7 @@ int en_server_run(const struct en_server_options *options, struct enoki_error *e
     server = new_server(options);
     if (server == NULL)
         return enoki_error_set(err, ENOKI_ENOMEM, "no memory for the server");
+    reserve_descriptors(server);
     rc = start_loop(server, err);
     if (rc != 0)
         goto out;
@@ -290,11 +385,17 @@ int en_server_run(const struct en_server_options *options, struct enoki_error *e
     if (rc != 0)
         goto out;
 
+    if (options->door.fd >= 0)
+        rc = open_frames(server, &options->door);
+    if (rc != 0)
+        goto out;
     set_accepting(server, true);
     if (server->dispatcher->tick != NULL)
         run_tick(server);
     if (options->ready != NULL)
         options->ready(options->context);
+    if (server->frames != NULL)
+        en_frames_tell_ready(server->frames);
     rc = en_loop_run(server->loop, err);
     options->dispatcher->stop(server->self);
     if (rc == 0 && server->gave_up)
@@ -314,6 +415,21 @@ struct en_loop *en_server_loop(struct enoki_server *server)
 const struct en_log *en_server_log(const struct enoki_server *server)
 {
     return server->log;
+}
+
+const struct enoki_limits *en_server_limits(const struct enoki_server *server)
+{
+    return server->limits;
+}
+
+struct en_input_budget *en_server_input_budget(struct enoki_server *server)
+{
+    return server->input_budget.most == 0 ? NULL : &server->input_budget;
+}
+
+const struct en_site *en_server_own_site(const struct enoki_server *server)
+{
+    return &server->own_site;
 }
 
 uint64_t en_server_next_id(struct enoki_server *server)

@@ -21,11 +21,12 @@ struct enoki_server {
     void *self; /* the dispatcher's */
     const struct en_log *log;
     const struct enoki_limits *limits;
-    uint64_t capacity; /* calls that may wait or run at once: max_queue and one per worker */
+    struct en_input_budget input_budget;
+    struct en_site own_site; /* the runtime's function */
 
     struct en_loop *loop;
     pthread_t loop_thread;
-    int listeners[EN_LISTENERS_MAX];
+    struct en_server_listener listeners[EN_LISTENERS_MAX];
     struct en_watch *listener_watches[EN_LISTENERS_MAX];
     size_t listener_count;
     struct en_signal *sigterm;
@@ -34,9 +35,11 @@ struct enoki_server {
     struct en_timer *tick;  /* the dispatcher's */
     struct en_timer *drain_limit;
     struct en_wake *wake; /* other threads: something below changed */
+    struct en_frames *frames; /* NULL: there is no front door */
 
     bool gave_up; /* the drain limit was hit */
     bool accept_paused;
+    size_t crowd; /* the most connections since memory was given back */
     uint64_t tick_at_ms; /* what the tick timer is set to */
 
     atomic_bool draining;
@@ -52,15 +55,22 @@ struct enoki_server {
     struct en_posted_reply *posted;
 };
 
+/* submit.c: the runtime's function as a site. */
+enum en_route en_server_find_own(void *context, const struct en_request *request,
+                                 struct en_target *target);
+void en_server_submit_own(void *context, struct enoki_invocation *inv);
+
 /* reader.c */
+/* The dispatcher may take it. */
+bool en_server_offers(const struct enoki_server *server, const struct enoki_connection *connection);
 void en_server_give_connection(struct enoki_server *server, struct enoki_connection *connection);
 void en_server_deliver_posted(struct enoki_server *server);
 
 /* registry.c: the earliest deadline of a connection; kicks those that are past theirs. */
 uint64_t en_server_sweep(struct enoki_server *server, uint64_t now_ms);
 /* Makes idle connections end. */
+/* Ends the connection that has been idle longest, once its owner sees it; false: none is idle. */
+bool en_server_kick_oldest(struct enoki_server *server);
 void en_server_kick_idle(struct enoki_server *server);
-/* The drain may be over: look. Any thread. */
-void en_server_check(struct enoki_server *server);
 
 #endif

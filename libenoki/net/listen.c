@@ -1,72 +1,25 @@
 #include "net/listen.h"
 
-#include "base/checked.h"
+#include "base/address.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 4096
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static int parse_address(const char *text, union address *out, socklen_t *len_out,
-                         struct enoki_error *err)
-{
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN + 1];
-    size_t host_len;
-    uint64_t port;
-
-    if (colon == NULL || !en_parse_u64(colon + 1, strlen(colon + 1), 65535, &port))
-        goto bad;
-    host_len = (size_t)(colon - text);
-    if (host_len >= 2 && text[0] == '[' && colon[-1] == ']') {
-        text++;
-        host_len -= 2;
-    }
-    if (host_len >= sizeof(host))
-        goto bad;
-    memcpy(host, text, host_len);
-    host[host_len] = '\0';
-
-    memset(out, 0, sizeof(*out));
-    if (host_len == 0 || inet_pton(AF_INET, host, &out->v4.sin_addr) == 1) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons((uint16_t)port);
-        *len_out = sizeof(out->v4);
-    } else if (inet_pton(AF_INET6, host, &out->v6.sin6_addr) == 1) {
-        out->v6.sin6_family = AF_INET6;
-        out->v6.sin6_port = htons((uint16_t)port);
-        *len_out = sizeof(out->v6);
-    } else {
-        goto bad;
-    }
-    return 0;
-
-bad:
-    return enoki_error_set(err, ENOKI_EINVAL,
-                           "'%s' is not ADDRESS:PORT with a numeric address, as 127.0.0.1:8000 or "
-                           "[::1]:8000",
-                           text);
-}
-
 int en_listen_tcp(const char *text, int *fd_out, struct enoki_error *err)
 {
-    union address address;
+    union en_address address;
     socklen_t len = 0;
     int fd = -1, on = 1, rc;
 
-    rc = parse_address(text, &address, &len, err);
+    rc = en_address_parse(text, &address, &len, err);
     if (rc != 0)
         return rc;
     fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -87,23 +40,62 @@ out:
     return rc;
 }
 
+/* Nobody listens any more on a socket that a killed process has left. */
+static void remove_left(const struct sockaddr_un *address)
+{
+    struct stat status;
+    int fd;
+
+    if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+        errno == ECONNREFUSED)
+        (void)unlink(address->sun_path);
+    (void)close(fd);
+}
+
+int en_listen_unix(const char *path, int *fd_out, struct enoki_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    int fd, rc;
+
+    if (len == 0 || len >= sizeof(address.sun_path))
+        return enoki_error_set(err, ENOKI_EINVAL,
+                               "'%.200s': the path of a socket has 1 to %zu bytes", path,
+                               sizeof(address.sun_path) - 1);
+    memcpy(address.sun_path, path, len + 1);
+    remove_left(&address);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+        chmod(path, 0666) == 0 && listen(fd, BACKLOG) == 0) {
+        *fd_out = fd;
+        return 0;
+    }
+    rc = enoki_error_set(err, ENOKI_EIO, "cannot listen on '%s': %s%s", path, strerror(errno),
+                         errno == EADDRINUSE ? "; stop what uses it or choose another path" : "");
+    if (fd >= 0)
+        (void)close(fd);
+    return rc;
+}
+
 int en_listen_name(int fd, char *out, size_t size)
 {
-    union address address;
+    union en_address address;
     socklen_t len = sizeof(address);
-    char host[INET6_ADDRSTRLEN];
-    int written;
 
-    if (getsockname(fd, &address.any, &len) != 0)
-        return ENOKI_EIO;
-    if (address.any.sa_family == AF_INET6) {
-        if (inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host)) == NULL)
-            return ENOKI_EIO;
-        written = snprintf(out, size, "[%s]:%u", host, ntohs(address.v6.sin6_port));
-    } else {
-        if (inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host)) == NULL)
-            return ENOKI_EIO;
-        written = snprintf(out, size, "%s:%u", host, ntohs(address.v4.sin_port));
-    }
-    return written < 0 || (size_t)written >= size ? ENOKI_ELIMIT : 0;
+    return getsockname(fd, &address.any, &len) == 0 ? en_address_format(&address, out, size)
+                                                : ENOKI_EIO;
+}
+
+int en_listen_peer_name(int fd, char *out, size_t size)
+{
+    union en_address address;
+    socklen_t len = sizeof(address);
+
+    return getpeername(fd, &address.any, &len) == 0 ? en_address_format(&address, out, size)
+                                                : ENOKI_EIO;
 }

@@ -1,5 +1,5 @@
 /*
- * listen.h - listening TCP sockets and what they are called.
+ * listen.h - listening sockets and what they are called.
  *
  * Threads  any thread.    Fork  safe: sockets are inherited, close-on-exec is set.
  */
@@ -18,7 +18,18 @@
  */
 ENOKI_MUST_CHECK int en_listen_tcp(const char *address, int *fd_out, struct enoki_error *err);
 
+/*
+ * Listens on a Unix socket at that path, which every user of this machine may connect to: ask
+ * en_peer_user(). A socket that nobody listens on any more is replaced. The caller unlinks it.
+ *
+ * ENOKI_EINVAL  the path is longer than a socket's may be
+ * ENOKI_EIO     somebody listens there; no such folder; something else than a socket is there
+ */
+ENOKI_MUST_CHECK int en_listen_unix(const char *path, int *fd_out, struct enoki_error *err);
+
 /* Writes "ADDRESS:PORT" with the real port. ENOKI_EIO, ENOKI_ELIMIT (size too small) */
 ENOKI_MUST_CHECK int en_listen_name(int fd, char *out, size_t size);
+/* The same of who is at the other end of a connection. ENOKI_EIO: also if it is not over TCP */
+ENOKI_MUST_CHECK int en_listen_peer_name(int fd, char *out, size_t size);
 
 #endif

@@ -1,5 +1,7 @@
 #include "net/loop.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct en_watch {
 
 struct en_timer {
     struct event *event;
+    uint64_t at_ms;
     en_timer_fn fn;
     void *context;
 };
@@ -39,6 +42,12 @@ struct en_wake {
     int fd;
 };
 
+struct en_soon {
+    struct event *event;
+    en_soon_fn fn;
+    void *context;
+};
+
 int en_loop_new(struct en_loop **out, struct enoki_error *err)
 {
     struct en_loop *loop = calloc(1, sizeof(*loop));
@@ -46,8 +55,9 @@ int en_loop_new(struct en_loop **out, struct enoki_error *err)
 
     if (loop == NULL || config == NULL)
         goto no_memory;
-    /* One thread runs a loop; others reach it by en_wake only. */
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER) != 0)
+    /* One thread runs a loop; others reach it by en_wake only. Precise timers would cost a system
+     * call for each wait; those without may fire some ms early, see on_time(). */
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) != 0)
         goto no_memory;
     loop->base = event_base_new_with_config(config);
     if (loop->base == NULL)
@@ -147,9 +157,14 @@ static void on_time(evutil_socket_t fd, short what, void *context)
 {
     struct en_timer *timer = context;
 
+    uint64_t now_ms = en_clock_ms();
+
     (void)fd;
     (void)what;
-    timer->fn(timer->context);
+    if (now_ms < timer->at_ms)
+        en_timer_set(timer, timer->at_ms, now_ms);
+    else
+        timer->fn(timer->context);
 }
 
 int en_timer_new(struct en_timer **out, struct en_loop *loop, en_timer_fn fn, void *context)
@@ -186,6 +201,7 @@ void en_timer_set(struct en_timer *timer, uint64_t at_ms, uint64_t now_ms)
         (void)event_del(timer->event);
         return;
     }
+    timer->at_ms = at_ms;
     tv.tv_sec = (time_t)(wait / 1000);
     tv.tv_usec = (suseconds_t)(wait % 1000 * 1000);
     /* Fails only without memory for the first timer of a loop, which en_loop's users make at
@@ -276,4 +292,43 @@ void en_wake_send(struct en_wake *wake)
     ssize_t written = write(wake->fd, &one, sizeof(one));
 
     (void)written; /* EAGAIN: it is awake already */
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *context)
+{
+    struct en_soon *soon = context;
+
+    (void)fd;
+    (void)what;
+    soon->fn(soon->context);
+}
+
+int en_soon_new(struct en_soon **out, struct en_loop *loop, en_soon_fn fn, void *context)
+{
+    struct en_soon *soon = calloc(1, sizeof(*soon));
+
+    if (soon == NULL)
+        return ENOKI_ENOMEM;
+    soon->fn = fn;
+    soon->context = context;
+    soon->event = event_new(loop->base, -1, 0, on_soon, soon);
+    if (soon->event == NULL) {
+        free(soon);
+        return ENOKI_ENOMEM;
+    }
+    *out = soon;
+    return 0;
+}
+
+void en_soon_free(struct en_soon *soon)
+{
+    if (soon == NULL)
+        return;
+    event_free(soon->event);
+    free(soon);
+}
+
+void en_soon_set(struct en_soon *soon)
+{
+    event_active(soon->event, EV_TIMEOUT, 0);
 }

@@ -19,6 +19,7 @@ struct en_watch;
 struct en_timer;
 struct en_signal;
 struct en_wake;
+struct en_soon;
 
 ENOKI_MUST_CHECK int en_loop_new(struct en_loop **out, struct enoki_error *err);
 void en_loop_free(struct en_loop *loop);
@@ -58,5 +59,13 @@ ENOKI_MUST_CHECK int en_wake_new(struct en_wake **out, struct en_loop *loop, en_
 void en_wake_free(struct en_wake *wake);
 /* Any thread. */
 void en_wake_send(struct en_wake *wake);
+
+/* Calls fn once, after the callbacks that are due now and before the loop waits again: what many
+ * callbacks have made is sent at once. No system call. */
+typedef void (*en_soon_fn)(void *context);
+ENOKI_MUST_CHECK int en_soon_new(struct en_soon **out, struct en_loop *loop, en_soon_fn fn,
+                                 void *context);
+void en_soon_free(struct en_soon *soon);
+void en_soon_set(struct en_soon *soon);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/checked.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,16 +19,25 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
+void en_packet_drop_passed(struct en_packet *packet)
+{
+    if (packet->passed >= 0)
+        (void)close(packet->passed);
+    packet->passed = -1;
+}
+
 int en_packet_init(struct en_packet *packet, size_t max_bytes)
 {
     memset(packet, 0, sizeof(*packet));
     packet->max = max_bytes;
+    packet->passed = -1;
     packet->room = malloc(INLINE_BYTES);
     return packet->room == NULL ? ENOKI_ENOMEM : 0;
 }
 
 void en_packet_fini(struct en_packet *packet)
 {
+    en_packet_drop_passed(packet);
     free(packet->room);
     free(packet->large);
     packet->room = NULL;
@@ -76,16 +86,27 @@ static int write_all(int fd, const char *bytes, size_t len)
     return 0;
 }
 
+/* The message carries a descriptor. */
+static void set_descriptor(struct msghdr *message, union control *control, int file)
+{
+    struct cmsghdr *cmsg;
+
+    memset(control, 0, sizeof(*control));
+    message->msg_control = control->bytes;
+    message->msg_controllen = sizeof(control->bytes);
+    cmsg = CMSG_FIRSTHDR(message);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(cmsg), &file, sizeof(int));
+}
+
 static int send_large(int fd, const struct iovec *parts, size_t count)
 {
     char byte = 0;
     struct iovec part = {&byte, 1};
     union control control;
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *cmsg;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     int file = memfd_create("enoki-packet", MFD_CLOEXEC);
     int rc = 0;
 
@@ -94,12 +115,7 @@ static int send_large(int fd, const struct iovec *parts, size_t count)
     for (size_t i = 0; i < count && rc == 0; i++)
         rc = write_all(file, parts[i].iov_base, parts[i].iov_len);
     if (rc == 0) {
-        memset(&control, 0, sizeof(control));
-        cmsg = CMSG_FIRSTHDR(&message);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cmsg), &file, sizeof(int));
+        set_descriptor(&message, &control, file);
         rc = send_message(fd, &message);
     }
     (void)close(file);
@@ -130,6 +146,20 @@ int en_packet_send(int fd, const void *head, size_t head_len, const void *body, 
     return en_packet_send_parts(fd, parts, body_len > 0 ? 2 : 1);
 }
 
+int en_packet_pass(int fd, const void *head, size_t head_len, const void *body, size_t body_len,
+                   int passed)
+{
+    struct iovec parts[2] = {{(void *)(uintptr_t)head, head_len},
+                             {(void *)(uintptr_t)body, body_len}};
+    union control control;
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+    if (passed < 0 || body_len > INLINE_BYTES - head_len)
+        return en_packet_send(fd, head, head_len, body, body_len);
+    set_descriptor(&message, &control, passed);
+    return send_message(fd, &message);
+}
+
 /* Copies it: the sender could cut a file that is only mapped, and the reader would die of it. */
 static int take_large(struct en_packet *packet, int file)
 {
@@ -156,6 +186,25 @@ static int take_large(struct en_packet *packet, int file)
     return 1;
 }
 
+static bool is_socket(int file)
+{
+    struct stat status;
+
+    return fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* -1: none came. */
+static int take_descriptor(struct msghdr *message)
+{
+    const struct cmsghdr *cmsg = CMSG_FIRSTHDR(message);
+    int file = -1;
+
+    if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+        cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(&file, CMSG_DATA(cmsg), sizeof(int));
+    return file;
+}
+
 int en_packet_receive(struct en_packet *packet, int fd, int wait)
 {
     struct iovec part = {packet->room, INLINE_BYTES};
@@ -164,10 +213,10 @@ int en_packet_receive(struct en_packet *packet, int fd, int wait)
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof(control.bytes)};
-    struct cmsghdr *cmsg;
     ssize_t got;
-    int file = -1, rc;
+    int file, rc;
 
+    en_packet_drop_passed(packet);
     free(packet->large);
     packet->large = NULL;
     do
@@ -177,11 +226,10 @@ int en_packet_receive(struct en_packet *packet, int fd, int wait)
         return errno == EAGAIN ? 0 : errno == ECONNRESET ? ENOKI_ECLOSED : ENOKI_EIO;
     if (got == 0)
         return ENOKI_ECLOSED;
-    cmsg = CMSG_FIRSTHDR(&message);
-    if (cmsg != NULL && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
-        cmsg->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&file, CMSG_DATA(cmsg), sizeof(int));
-    if (file >= 0) {
+    file = take_descriptor(&message);
+    if (file >= 0 && is_socket(file)) {
+        packet->passed = file;
+    } else if (file >= 0) {
         rc = take_large(packet, file);
         (void)close(file);
         return rc;

@@ -19,6 +19,7 @@ struct en_packet {
     char *room;  /* for small ones */
     char *large; /* NULL, or the last large one */
     size_t max;  /* longer ones are refused */
+    int passed;  /* a socket that came with it, or -1; as long as the bytes, or until dropped */
 };
 
 /* ENOKI_ENOMEM */
@@ -33,6 +34,13 @@ ENOKI_MUST_CHECK int en_packet_send_parts(int fd, const struct iovec *parts, siz
 /* The same for a head and a body. */
 ENOKI_MUST_CHECK int en_packet_send(int fd, const void *head, size_t head_len, const void *body,
                                     size_t body_len);
+
+/* The same with a socket, which stays the caller's; a large message goes without it. -1: none. */
+ENOKI_MUST_CHECK int en_packet_pass(int fd, const void *head, size_t head_len, const void *body,
+                                    size_t body_len, int passed);
+
+/* Closes the socket that came last. */
+void en_packet_drop_passed(struct en_packet *packet);
 
 /* Receives one message: 1; 0 if there is none (non-blocking sockets only); ENOKI_ECLOSED: nobody
  * sends any more; ENOKI_EPROTO: longer than allowed or cut; ENOKI_ENOMEM, ENOKI_EIO. wait: 0 never

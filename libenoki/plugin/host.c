@@ -14,6 +14,8 @@ static const struct {
 } hosts[] = {
     {"fn.py", "python3.so"},
     {"fn.sh", "shell.so"},
+    {"package.json", "nodejs.so"},
+    {"fn.host", "external.so"},
 };
 
 int en_host_find(char *out, size_t size, const char *folder, struct enoki_error *err)
@@ -27,8 +29,8 @@ int en_host_find(char *out, size_t size, const char *folder, struct enoki_error 
             return en_module_find(out, size, hosts[i].host, err);
     }
     return enoki_error_set(err, ENOKI_EPLUGIN,
-                           "folder '%s' has no function: there is no fn.py (Python) or fn.sh (a "
-                           "program) in it; give C "
-                           "and C++ as a library (.so)",
+                           "folder '%s' has no function: there is no fn.py (Python), package.json "
+                           "(Node.js), fn.sh (a program) or fn.host (a program that speaks "
+                           "proto/frame.md) in it; give C and C++ as a library (.so)",
                            en_diagnose_path(folder));
 }

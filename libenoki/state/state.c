@@ -1,3 +1,4 @@
+#include "state/counts.h"
 #include "state/fred/fred.h"
 #include "state/items.h"
 #include "state/relay/relay.h"
@@ -12,6 +13,7 @@
 #include <string.h>
 
 struct enoki_state {
+    struct en_counts_stripe *counts; /* NULL: calls are not counted */
     const struct en_backend *backend;
     void *self;
     enum enoki_keygroup_kind kind;
@@ -116,6 +118,9 @@ int enoki_state_open(struct enoki_state **out, const struct enoki_state_options 
                              uri.scheme);
         goto out;
     }
+    /* What goes through the relay is counted at its other end. */
+    if (state->backend != &en_relay_backend)
+        state->counts = en_counts_stripe();
     if (!state->backend->is_local)
         state->timeout_ms = choose_timeout(options, &uri);
     rc = state->backend->open(&state->self, &settings, &state->kind, err);
@@ -208,7 +213,9 @@ int enoki_state_read(struct enoki_state *state, const char *id, struct enoki_ite
 {
     int rc = check_id(id, err);
 
-    return rc != 0 ? rc : state->backend->read(state->self, end_of_call(state), id, out, err);
+    if (rc == 0)
+        rc = state->backend->read(state->self, end_of_call(state), id, out, err);
+    return en_counts_add(state->counts, EN_COUNT_READ, rc);
 }
 
 static int scan(struct enoki_state *state, const char *start, uint64_t count, bool with_values,
@@ -224,8 +231,8 @@ static int scan(struct enoki_state *state, const char *start, uint64_t count, bo
         return enoki_error_set(err, ENOKI_ELIMIT,
                                "a scan of '%llu' items: at most %u are possible in one call",
                                (unsigned long long)count, ENOKI_SCAN_MAX);
-    return state->backend->scan(state->self, end_of_call(state), start, count, with_values, out,
-                                err);
+    rc = state->backend->scan(state->self, end_of_call(state), start, count, with_values, out, err);
+    return en_counts_add(state->counts, with_values ? EN_COUNT_SCAN : EN_COUNT_KEYS, rc);
 }
 
 int enoki_state_scan(struct enoki_state *state, const char *start, uint64_t count,
@@ -250,7 +257,9 @@ int enoki_state_update(struct enoki_state *state, const char *id, const void *va
         rc = check_id(id, err);
     if (rc == 0)
         rc = check_value(state, value, value_len, err);
-    return rc != 0 ? rc : state->backend->write(state->self, end_of_call(state), &write, err);
+    if (rc == 0)
+        rc = state->backend->write(state->self, end_of_call(state), &write, err);
+    return en_counts_add(state->counts, EN_COUNT_UPDATE, rc);
 }
 
 int enoki_state_remove(struct enoki_state *state, const char *id, const struct enoki_expect *expect,
@@ -261,7 +270,9 @@ int enoki_state_remove(struct enoki_state *state, const char *id, const struct e
 
     if (rc == 0)
         rc = check_id(id, err);
-    return rc != 0 ? rc : state->backend->write(state->self, end_of_call(state), &write, err);
+    if (rc == 0)
+        rc = state->backend->write(state->self, end_of_call(state), &write, err);
+    return en_counts_add(state->counts, EN_COUNT_REMOVE, rc);
 }
 
 int enoki_state_append(struct enoki_state *state, const void *value, size_t value_len,
@@ -271,9 +282,9 @@ int enoki_state_append(struct enoki_state *state, const void *value, size_t valu
 
     if (rc == 0)
         rc = check_value(state, value, value_len, err);
-    return rc != 0 ? rc
-                   : state->backend->append(state->self, end_of_call(state), value, value_len,
-                                            id_out, err);
+    if (rc == 0)
+        rc = state->backend->append(state->self, end_of_call(state), value, value_len, id_out, err);
+    return en_counts_add(state->counts, EN_COUNT_APPEND, rc);
 }
 
 int enoki_state_import(struct enoki_state *state, const char *id,

@@ -185,15 +185,22 @@ static void mix(uint64_t *stamp, const char *path)
         *stamp = (*stamp ^ parts[i]) * 1099511628211u;
 }
 
+uint64_t en_tls_stamp_files(const char *const *paths, size_t count)
+{
+    uint64_t stamp = 14695981039346656037u;
+
+    for (size_t i = 0; i < count; i++)
+        mix(&stamp, paths[i]);
+    return stamp;
+}
+
 uint64_t en_tls_stamp(const char *directory, const char *name)
 {
     char *paths[3] = {en_tls_path(directory, "ca", "crt"), en_tls_path(directory, name, "crt"),
                       en_tls_path(directory, name, "key")};
-    uint64_t stamp = 14695981039346656037u;
+    uint64_t stamp = en_tls_stamp_files((const char *const *)paths, 3);
 
-    for (size_t i = 0; i < 3; i++) {
-        mix(&stamp, paths[i]);
+    for (size_t i = 0; i < 3; i++)
         free(paths[i]);
-    }
     return stamp;
 }

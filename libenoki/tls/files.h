@@ -34,6 +34,9 @@ ENOKI_MUST_CHECK int en_tls_write(const char *path, const char *text, size_t len
 /* True if others than the owner may read or write it. */
 bool en_tls_is_open_to_others(const char *path);
 
+/* Changes when one of the files is replaced; NULL counts as a file that is never there. */
+uint64_t en_tls_stamp_files(const char *const *paths, size_t count);
+
 /* Changes when one of NAME's files, or the CA, is replaced. */
 uint64_t en_tls_stamp(const char *directory, const char *name);
 

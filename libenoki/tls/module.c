@@ -1,6 +1,7 @@
 /* The module's one symbol. */
 #include "tls/module.h"
 
+#include "tls/accept.h"
 #include "tls/issue.h"
 #include "tls/material.h"
 
@@ -72,6 +73,10 @@ const struct en_tls_api enoki_module = {
     .load = en_tls_material_load,
     .free = en_tls_material_free,
     .refresh = en_tls_material_refresh,
+    .acceptor_new = en_tls_accept_new,
+    .acceptor_free = en_tls_accept_free,
+    .acceptor_refresh = en_tls_accept_refresh,
+    .acceptor_connection = en_tls_accept_connection,
     .base64_encode = base64_encode,
     .base64_decode = base64_decode,
 };

@@ -1,5 +1,6 @@
 /*
- * module.h - the table that the module "tls" exports: <enoki/tls.h>'s work, and base64.
+ * module.h - the table that the module "tls" exports: <enoki/tls.h>'s work, TLS for listeners, and
+ * base64.
  *
  * Threads  any thread.    Fork  after.
  */
@@ -8,8 +9,18 @@
 
 #include "base/buffer.h"
 #include "base/module.h"
+#include "base/transport.h"
 
 #include <enoki/tls.h>
+
+struct en_tls_acceptor;
+
+/* PEM files of a listener. */
+struct en_tls_server_files {
+    const char *certificate; /* and those between it and its CA */
+    const char *key;         /* readable by its owner only */
+    const char *ca;          /* of those who may connect; NULL: anybody may */
+};
 
 struct en_tls_api {
     struct en_module module; /* "tls" */
@@ -30,6 +41,17 @@ struct en_tls_api {
                 struct enoki_error *err);
     void (*free)(struct enoki_tls *tls);
     int (*refresh)(struct enoki_tls *tls, struct enoki_error *err);
+
+    /* Reads the files. ENOKI_ETLS: they cannot be used; ENOKI_ENOMEM */
+    int (*acceptor_new)(struct en_tls_acceptor **out, const struct en_tls_server_files *files,
+                        struct enoki_error *err);
+    void (*acceptor_free)(struct en_tls_acceptor *acceptor);
+    /* Looks at the files, once a second at most. 0: nothing is new; 1: they were read anew; an
+     * error, once for each change: they cannot be used, those before still are. */
+    int (*acceptor_refresh)(struct en_tls_acceptor *acceptor, uint64_t now_ms,
+                            struct enoki_error *err);
+    /* For a non-blocking socket, which is borrowed. ENOKI_ENOMEM */
+    int (*acceptor_connection)(struct en_tls_acceptor *acceptor, int fd, struct en_transport **out);
 
     /* Appends. ENOKI_ENOMEM, ENOKI_ELIMIT */
     int (*base64_encode)(struct en_buffer *out, const void *bytes, size_t len);

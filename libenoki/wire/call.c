@@ -142,6 +142,7 @@ int en_answer_decode(struct en_answer_record *answer, const char *bytes, size_t 
         return ENOKI_EPROTO;
     answer->status = (int)head.status;
     answer->has_content_type = head.has_content_type != 0;
+    answer->is_ours = false;
     answer->header_count = (size_t)head.header_count;
     answer->headers = (struct en_text){bytes + sizeof(head), (size_t)head.headers_len};
     answer->body =

@@ -28,6 +28,7 @@ ENOKI_MUST_CHECK int en_call_decode(struct en_call_record *call, struct en_heade
 struct en_answer_record {
     int status;
     bool has_content_type;
+    bool is_ours; /* as in struct en_reply; not encoded */
     size_t header_count;
     struct en_text headers; /* complete lines; no NUL need follow */
     struct en_text body;    /* no NUL need follow */

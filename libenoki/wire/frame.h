@@ -29,6 +29,14 @@ enum en_frame_type {
     EN_FRAME_DONE = 32,
     EN_FRAME_ITEMS = 33,
     EN_FRAME_APPENDED = 34,
+    EN_FRAME_START = 64,
+    EN_FRAME_READY = 65,
+    EN_FRAME_CALL = 66,
+    EN_FRAME_ANSWER = 67,
+    EN_FRAME_CANCEL = 68,
+    EN_FRAME_LOG = 69,
+    EN_FRAME_INVOKE = 70,
+    EN_FRAME_RETIRE = 80,
 };
 
 struct en_frame_head {

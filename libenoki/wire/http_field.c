@@ -1,6 +1,9 @@
 #include "wire/http_chars.h"
 #include "wire/http_reader.h"
 
+/* Each may have to be looked for among all headers. */
+#define CONNECTION_OPTIONS_MAX 64u
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -70,24 +73,21 @@ static int read_transfer_encoding(struct en_http_reader *reader, const char *val
     return 0;
 }
 
-static void read_connection(struct en_http_reader *reader, const char *value, size_t len)
+static int read_connection(struct en_http_reader *reader, const char *value, size_t len)
 {
-    size_t from = 0;
+    size_t at = 0;
 
-    while (from < len) {
-        size_t to = from, end;
+    while (at < len) {
+        struct en_http_span option = en_http_next_option(value, len, &at);
 
-        while (to < len && value[to] != ',')
-            to++;
-        end = to;
-        while (from < end && (value[from] == ' ' || value[from] == '\t'))
-            from++;
-        while (end > from && (value[end - 1] == ' ' || value[end - 1] == '\t'))
-            end--;
-        if (en_http_equals(value + from, end - from, "close"))
+        if (en_http_equals(value + option.at, option.len, "close"))
             reader->close = true;
-        from = to + 1;
+        else if (option.len > 0 && !en_http_equals(value + option.at, option.len, "keep-alive"))
+            reader->names_headers = true;
+        if (++reader->option_count > CONNECTION_OPTIONS_MAX)
+            return en_http_refuse(reader, 400, "too many options in Connection headers");
     }
+    return 0;
 }
 
 /* The headers that say how the connection goes on. */
@@ -109,7 +109,7 @@ static int read_known(struct en_http_reader *reader, const char *name, size_t na
         return 0;
     case 10:
         if (en_http_equals(name, name_len, "connection"))
-            read_connection(reader, value, len);
+            return read_connection(reader, value, len);
         return 0;
     case 14:
         if (en_http_equals(name, name_len, "content-length"))
@@ -135,7 +135,12 @@ int en_http_read_field(struct en_http_reader *reader, const char *data, size_t f
     status = en_http_split_field(reader, data, from, to, field);
     if (status != 0)
         return status;
-    reader->header_count++;
-    return read_known(reader, data + field->name.at, field->name.len, data + field->value.at,
-                      field->value.len);
+    status = read_known(reader, data + field->name.at, field->name.len, data + field->value.at,
+                        field->value.len);
+    /* A Connection header that names others is kept until all are here. */
+    if (status == 0 && (!en_http_is_hop_by_hop(data + field->name.at, field->name.len) ||
+                        (reader->names_headers &&
+                         en_http_equals(data + field->name.at, field->name.len, "connection"))))
+        reader->header_count++;
+    return status;
 }

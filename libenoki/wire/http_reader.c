@@ -39,6 +39,8 @@ void en_http_reader_next(struct en_http_reader *reader)
     reader->has_host = false;
     reader->is_chunked = false;
     reader->has_expectation = false;
+    reader->names_headers = false;
+    reader->option_count = 0;
     reader->header_count = 0;
 }
 
@@ -250,6 +252,8 @@ static void make_request(struct en_http_reader *reader, char *data, size_t len)
 {
     struct en_request *request = &reader->request;
 
+    if (reader->names_headers)
+        en_http_drop_named(reader, data);
     make_body(reader, data, len);
     request->method = make_text(data, reader->method);
     if (reader->path.len == 0) {
@@ -260,9 +264,12 @@ static void make_request(struct en_http_reader *reader, char *data, size_t len)
     }
     request->path = make_text(data, reader->path);
     request->query = make_text(data, reader->query);
-    for (uint32_t i = 0; i < reader->header_count; i++) {
-        reader->headers[i].name = make_text(data, reader->fields[i].name);
-        reader->headers[i].value = make_text(data, reader->fields[i].value);
+    /* In the same place, which takes more room: from the last. */
+    for (uint32_t i = reader->header_count; i > 0; i--) {
+        struct en_http_field field = reader->fields[i - 1];
+
+        reader->headers[i - 1] =
+            (struct en_header){make_text(data, field.name), make_text(data, field.value)};
     }
     request->headers = reader->headers;
     request->header_count = reader->header_count;

@@ -11,6 +11,7 @@
  * What has been scanned is not scanned again. Until a request is complete its bytes are left as
  * they are; then the views are made in place: delimiters become NULs, a chunked body is joined, a
  * body that another request follows moves one byte to the left. What follows is never touched.
+ * Headers that are meant for us only (hop by hop) are not among the request's.
  *
  * Memory   no allocation. data[len] must be writable. Views are borrowed until data is changed.
  * Threads  one thread at a time.    Fork  safe.
@@ -83,12 +84,16 @@ struct en_http_reader {
     bool has_host;
     bool is_chunked;
     bool has_expectation; /* one that nobody can meet */
+    bool names_headers;   /* a Connection header does */
+    uint32_t option_count; /* in Connection headers */
     uint32_t header_count;
     struct en_http_span method;
     struct en_http_span path;
     struct en_http_span query;
-    struct en_http_field fields[EN_HEADERS_MAX];
-    struct en_header headers[EN_HEADERS_MAX];
+    union {
+        struct en_http_field fields[EN_HEADERS_MAX];
+        struct en_header headers[EN_HEADERS_MAX]; /* once the request is complete */
+    };
 };
 
 void en_http_reader_init(struct en_http_reader *reader, size_t max_header_bytes,
@@ -98,6 +103,9 @@ void en_http_reader_init(struct en_http_reader *reader, size_t max_header_bytes,
 void en_http_reader_next(struct en_http_reader *reader);
 
 enum en_http_result en_http_read(struct en_http_reader *reader, char *data, size_t len);
+
+/* True for headers that are never passed on: Connection, Transfer-Encoding and others; any case. */
+bool en_http_is_hop_by_hop(const char *name, size_t len);
 
 /* True if a request has begun: more is here than the empty line that may precede it. */
 bool en_http_has_begun(const char *data, size_t len);
@@ -117,6 +125,10 @@ int en_http_read_chunk_size(struct en_http_reader *reader, const char *data, siz
 /* Validates a header or trailer line; the end of the name and the trimmed value are set. */
 int en_http_split_field(struct en_http_reader *reader, const char *data, size_t from, size_t to,
                         struct en_http_field *field_out);
+/* Takes the Connection headers, and what they name, out of the fields. */
+void en_http_drop_named(struct en_http_reader *reader, const char *data);
+/* The next part of a list with commas, without blanks; may be empty. *at moves behind it. */
+struct en_http_span en_http_next_option(const char *value, size_t len, size_t *at);
 /* Joins all chunks of a complete body at header_end. */
 void en_http_join_chunks(struct en_http_reader *reader, char *data, size_t end);
 

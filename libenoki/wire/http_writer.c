@@ -146,7 +146,9 @@ int en_http_write_head(struct en_buffer *out, const struct en_http_head *head)
     }
     if (head->headers.len > 0)
         to = put(to, head->headers.data, head->headers.len);
-    if (head->status != 204 && head->status != 304) {
+    if (head->is_chunked) {
+        to = PUT_LITERAL(to, "Transfer-Encoding: chunked\r\n");
+    } else if (!head->is_endless && head->status != 204 && head->status != 304) {
         to = PUT_LITERAL(to, "Content-Length: ");
         to = put_number(to, head->content_length);
         to = PUT_LITERAL(to, "\r\n");

@@ -23,6 +23,8 @@ struct en_http_head {
     const char *content_type; /* NULL: none, or among headers */
     struct en_text headers;   /* complete lines, each with its CR LF */
     size_t content_length;
+    bool is_endless; /* the body's length is not known: no Content-Length */
+    bool is_chunked; /* then: Transfer-Encoding: chunked; else the body ends with the connection */
     bool close;
 };
 

@@ -7,6 +7,7 @@
 #ifndef EN_MESSAGE_H
 #define EN_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Bytes followed by a NUL that len does not count. */
@@ -36,5 +37,10 @@ static inline struct en_text en_request_subpath(const struct en_request *request
 {
     return (struct en_text){request->path.data + (request->path.len - len), len};
 }
+
+/* Many texts copied into one block: adds what one takes there to *total (false: too much) ... */
+bool en_text_measure(size_t *total, struct en_text text);
+/* ... and copies it, and a NUL, to *at, which moves behind them. */
+struct en_text en_text_copy(char **at, struct en_text text);
 
 #endif

@@ -1,34 +1,12 @@
 #include "wire/record.h"
 
 #include "base/checked.h"
+#include "wire/checksum.h"
 #include "wire/little.h"
 
 #include <string.h>
 
 #define HEAD_BYTES 8u
-
-/* Four lanes of multiply and rotate: finds torn and stale pages at memory speed. It does not stop
- * anybody who forges a record. */
-static uint32_t checksum(const unsigned char *bytes, size_t len)
-{
-    const uint64_t prime = 0x9e3779b97f4a7c15u;
-    uint64_t lanes[4] = {1, 2, 3, 4};
-    unsigned char tail[32] = {0};
-    uint64_t sum = len;
-
-    for (; len >= 32; bytes += 32, len -= 32)
-        for (int i = 0; i < 4; i++) {
-            lanes[i] = (lanes[i] ^ en_load_u64(bytes + 8 * i)) * prime;
-            lanes[i] = lanes[i] << 29 | lanes[i] >> 35;
-        }
-    if (len > 0)
-        memcpy(tail, bytes, len);
-    for (int i = 0; i < 4; i++) {
-        lanes[i] = (lanes[i] ^ en_load_u64(tail + 8 * i)) * prime;
-        sum = (sum ^ (lanes[i] ^ lanes[i] >> 32)) * prime;
-    }
-    return (uint32_t)(sum >> 32);
-}
 
 int en_record_open(struct en_record *record, const void *bytes, size_t len)
 {
@@ -80,7 +58,7 @@ int en_record_verify(const void *bytes, size_t len)
     while (rc == 1);
     if (rc != 0 || record.left != 0)
         return ENOKI_EFORMAT;
-    return checksum(begin + HEAD_BYTES, len - HEAD_BYTES) == en_load_u32(begin + 4) ? 0
+    return en_checksum(begin + HEAD_BYTES, len - HEAD_BYTES) == en_load_u32(begin + 4) ? 0
                                                                                     : ENOKI_EFORMAT;
 }
 
@@ -115,5 +93,5 @@ void en_record_write(void *to, const struct en_sibling *siblings, size_t count)
             memcpy(at, siblings[i].value, siblings[i].value_len);
         at += siblings[i].value_len;
     }
-    en_store_u32(begin + 4, checksum(begin + HEAD_BYTES, (size_t)(at - begin) - HEAD_BYTES));
+    en_store_u32(begin + 4, en_checksum(begin + HEAD_BYTES, (size_t)(at - begin) - HEAD_BYTES));
 }

@@ -85,6 +85,15 @@ void crew_end_thread(struct member *member)
     crew_signal(crew->wake_fd);
 }
 
+bool crew_has_calls(const struct crew *crew)
+{
+    for (size_t i = 0; i < crew->member_count; i++) {
+        if (crew->members[i].in_invocation && !crew->members[i].is_given_up)
+            return true;
+    }
+    return crew->queue.count > 0;
+}
+
 void crew_arm_queue(struct crew *crew)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = crew_queue_tag(crew)};

@@ -76,6 +76,7 @@ struct crew {
     struct queue queue;
     uint32_t threads;   /* live and not given up */
     uint32_t abandoned; /* given up and live */
+    bool burns; /* one that was given up goes on computing: until this process ends */
     bool is_retired;
     bool is_saturated; /* no thread could be made, none has taken an event for a while */
     bool is_ticking;
@@ -112,6 +113,9 @@ void crew_check_watch(struct crew *crew);
 void crew_arm_queue(struct crew *crew);
 /* Adds one to an eventfd of the crew. Any thread. */
 void crew_signal(int fd);
+
+/* Calls wait in the queue, or run, or are about to. With the mutex held; any thread. */
+bool crew_has_calls(const struct crew *crew);
 
 /* deadline.c: the dispatcher's tick. */
 uint64_t crew_tick(void *crew, uint64_t now_ms);

@@ -28,8 +28,9 @@ static void give_up(struct member *member, uint64_t now_ms)
     is_late = enoki_worker_expire(worker, now_ms);
     (void)pthread_mutex_lock(&crew->gate.mutex);
     member->is_checked = false;
-    if (is_late) {
+    if (is_late != 0) {
         member->is_given_up = true;
+        crew->burns = crew->burns || is_late == 2;
         crew->abandoned++;
         crew_discount(member);
         gate_leave(&crew->gate, &member->gate);
@@ -98,7 +99,7 @@ static void return_connections(struct crew *crew)
 
 static void retire_if_worn(struct crew *crew)
 {
-    if (crew->is_retired || crew->abandoned < crew->limits->max_abandoned)
+    if (crew->is_retired || (!crew->burns && crew->abandoned < crew->limits->max_abandoned))
         return;
     crew->is_retired = true;
     enoki_runtime_log(crew->runtime, ENOKI_LOG_WARN,
@@ -108,14 +109,18 @@ static void retire_if_worn(struct crew *crew)
 }
 
 /*
- * A call that starts after this look is late one timeout from now at the earliest, so that to look
+ * A call that starts after this look is late one timeout (or so much CPU time) from now at the
+ * earliest, so that to look
  * again then, or at the earliest deadline of now, is exact: one wake-up per timeout under load,
  * none without connections, and nothing per call.
  */
 uint64_t crew_tick(void *self, uint64_t now_ms)
 {
     struct crew *crew = self;
-    uint64_t next = now_ms + crew->limits->call_timeout_ms;
+    uint64_t cpu_ms = crew->limits->cpu_time_ms;
+    uint64_t next = now_ms + (cpu_ms != 0 && cpu_ms < crew->limits->call_timeout_ms
+                                  ? cpu_ms
+                                  : crew->limits->call_timeout_ms);
     uint64_t running, queued;
     bool is_saturated;
 
@@ -123,7 +128,8 @@ uint64_t crew_tick(void *self, uint64_t now_ms)
     running = check_members(crew, now_ms);
     queued = check_queue(crew, now_ms);
     retire_if_worn(crew);
-    if (running == UINT64_MAX && queued == UINT64_MAX && atomic_load(&crew->connections) == 0) {
+    /* One that is off the queue and has not begun has no deadline yet: it is looked at again. */
+    if (running == UINT64_MAX && !crew_has_calls(crew) && atomic_load(&crew->connections) == 0) {
         next = UINT64_MAX;
         crew->is_ticking = false;
     }

@@ -221,9 +221,7 @@ static int is_idle(void *self)
     int idle;
 
     (void)pthread_mutex_lock(&crew->gate.mutex);
-    idle = crew->queue.count == 0;
-    for (size_t i = 0; i < crew->member_count; i++)
-        idle = idle && (!crew->members[i].in_invocation || crew->members[i].is_given_up);
+    idle = !crew_has_calls(crew);
     (void)pthread_mutex_unlock(&crew->gate.mutex);
     return idle;
 }

@@ -34,7 +34,16 @@ struct enoki_limits {
     uint64_t calls_per_worker;   /* replace a worker after so many; 0: never */
     uint64_t max_abandoned;      /* enoki-thread: replace the process after so many timed out
                                     calls that still hold a thread; 8 */
+    uint64_t start_timeout_ms;   /* what it loads, and each worker opens, takes no longer; 60 s */
     uint64_t worker_idle_ms;     /* elastic workers: one more than min goes after this; 30 s */
+
+    /* What user code may take, in each of its processes; 0: as much as there is. */
+    uint64_t cpu_time_ms;      /* CPU time of a call; above: 504 */
+    uint64_t max_memory_bytes; /* private memory of a process; above: allocations fail */
+    uint64_t max_files;        /* descriptors of a process; 1024 */
+    uint64_t max_file_bytes;   /* size of a file that it writes; above: SIGXFSZ */
+    uint64_t max_processes;    /* processes and threads beyond the runtime's own, of all its
+                                  processes together; only with a user of its own; 256 */
 };
 
 /* One variable for the function. */
@@ -51,17 +60,65 @@ struct enoki_function_settings {
     uint32_t workers_max; /* min < max: elastic; min 0: scale to zero */
     const char *keygroup; /* NULL: "tinyFaaS" and the name */
     const char *state;    /* URI; NULL: the node's */
+    /* Behind a front door: runtimes of it; max 0: one. min < max: as many as are needed; min 0:
+     * none without calls. */
+    uint32_t instances_min;
+    uint32_t instances_max;
+    uint64_t instances_idle_ms; /* one more than min ends after this; 0: 1 m */
+    uint32_t concurrency;       /* calls that run at once; 0: as many as its workers can */
+    int async_durable;          /* 1: accepted asynchronous calls survive a crash of the node */
+    const char *user;     /* who runs it, name or number; NULL: see isolation_users */
+    const char *group;    /* likewise; NULL: the user's */
+    const char *seccomp;  /* NULL: what en_syscall_rules forbids; "off"; else "NAME,NAME": all of
+                             that but these */
     const struct enoki_variable *variables;
     size_t variable_count;
+    int compat_tinyfaas;        /* 1: all that it answers is a success to callers of a front door */
+    const struct enoki_variable *secrets; /* variables whose values are paths of files with them */
+    size_t secret_count;
     struct enoki_limits limits; /* the node's, changed by the function's own keys */
 };
 
 struct enoki_node_settings {
-    const char *node;        /* this node's name in versions; "local" */
-    const char *state;       /* URI: "embedded:DIR?..." */
-    const char *listen_http; /* "ADDRESS:PORT"; NULL: none */
-    int log_json;            /* 0: key=value lines, 1: JSON lines */
-    int log_level;           /* enum enoki_log_level */
+    const char *node;              /* this node's name in versions; "local" */
+    const char *state;             /* URI: "embedded:DIR?..." */
+    const char *listen_http;       /* "ADDRESS:PORT"; NULL: none */
+    const char *listen_https;      /* the same, over TLS */
+    const char *listen_grpc;       /* the same, for a front door */
+    const char *listen_coap;       /* the same, for a front door */
+    const char *coap_psk;          /* file of its DTLS keys; NULL: CoAP without DTLS */
+    const char *listen_management; /* the same, for a front door */
+    /* Files for TLS on http, on grpc, and on management where it is not on loopback; with a CA
+     * callers must show a certificate of it. NULL: no TLS; no CA. */
+    const char *tls_certificate;
+    const char *tls_key;
+    const char *tls_ca;
+    const char *deploy_ca;         /* the CA of those who manage; NULL: tls_ca */
+    const char *management_socket; /* path of a Unix socket for the same; NULL: none */
+    uint64_t max_bodies_bytes;     /* of all calls that a front door has; 0: 256 MiB */
+    const char *deploy_path;       /* folder of what was uploaded; NULL: nothing may be */
+    const char *deploy_token;      /* file of the management API's token; NULL: none */
+    const char *deploy_urls;       /* what the URL of an upload may start with, a line each; NULL:
+                                      packages are not fetched */
+    const char *deploy_secrets;    /* folder of the files that an upload may name as secrets */
+    int deploy_anyone;             /* 1: without a token every user of this machine may manage */
+    const struct enoki_variable *remotes; /* functions elsewhere: name, and URL */
+    size_t remote_count;
+    int isolation_shared;          /* 1: functions run as the node's user, even if that is root */
+    uint32_t isolation_first_user; /* else, for root: numbers of their users from this one on */
+    uint32_t isolation_user_count;
+    const char *isolation_work; /* folder in which the functions' working directories are; NULL:
+                                   $TMPDIR or /tmp */
+    struct enoki_limits limits;    /* of a front door's connections */
+    int log_json;                  /* 0: key=value lines, 1: JSON lines */
+    int log_level;                 /* enum enoki_log_level */
+    int log_access;                /* 1: a line for every call */
+    const char *log_path;          /* folder of a file for each function's lines; NULL: none */
+    uint64_t log_max_bytes;        /* of such a file */
+    uint32_t log_keep;             /* older ones of each */
+    const char *async_path;        /* folder of accepted calls that survive a crash of the node */
+    uint64_t async_max_bytes;      /* of all of them */
+    int compat_tinyfaas;           /* of functions that are uploaded */
     const struct enoki_function_settings *functions;
     size_t function_count;
 };

@@ -7,6 +7,7 @@
 #include <enoki/error.h>
 #include <enoki/function.h>
 #include <enoki/invocation.h>
+#include <enoki/invoke.h>
 #include <enoki/runtime.h>
 #include <enoki/keygroup.h>
 #include <enoki/state.h>

@@ -181,8 +181,9 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_call_reply_status(struct enoki_call *call, 
  * Adds a header to the reply; copied. Content-Type replaces the default (text/plain if the body is
  * valid UTF-8, else application/octet-stream).
  *
- * ENOKI_EINVAL  name or value is not a legal header, or the name is one of Content-Length,
- *               Transfer-Encoding, Connection, Date, which are ours
+ * ENOKI_EINVAL  name or value is not a legal header, or the name is one that is ours: Date,
+ *               Content-Length, Connection and the others that are not passed on (Keep-Alive, TE,
+ *               Trailer, Transfer-Encoding, Upgrade, Proxy-Connection)
  * ENOKI_ELIMIT  more than 64 headers or 16 KiB of them
  */
 ENOKI_API ENOKI_MUST_CHECK int enoki_call_reply_header(struct enoki_call *call, const char *name,

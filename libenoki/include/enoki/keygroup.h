@@ -49,7 +49,9 @@ ENOKI_API ENOKI_MUST_CHECK int enoki_keygroup_unreplicate(const char *uri, const
                                                           const char *node,
                                                           struct enoki_error *err);
 
-/* Deletes the keygroup with all data at all nodes. Roles stay with the name. */
+/* Deletes the keygroup with all data at all nodes, and this machine's session (session=DIR). Roles
+ * stay with the name. With "embedded:DIR" its folder goes: ENOKI_ENOTFOUND there is none,
+ * ENOKI_ECLOSED some process has it open. */
 ENOKI_API ENOKI_MUST_CHECK int enoki_keygroup_delete(const char *uri, const char *keygroup,
                                                      struct enoki_error *err);
 

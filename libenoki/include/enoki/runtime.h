@@ -75,14 +75,6 @@ struct enoki_dispatcher {
  */
 ENOKI_API int enoki_runtime_main(int argc, char **argv, const struct enoki_dispatcher *dispatcher);
 
-/*
- * What enoki-run does: reads the same command line, and becomes the runtime that -r or the
- * configuration names (enoki-thread, enoki-prefork, enoki-process), which it looks for beside its
- * own file and then in PATH. Returns only if it does not: with the exit status, as above; 0 for
- * --help, --version and --check.
- */
-ENOKI_API int enoki_runtime_launch(int argc, char **argv);
-
 /* --- the runtime: any process of it ---------------------------------------------------------- */
 
 /* The function's and the node's settings, complete; borrowed as long as the runtime lives. */
@@ -161,12 +153,14 @@ ENOKI_API enum enoki_want enoki_worker_serve(struct enoki_worker *worker,
 /* 1 while this worker runs user code, with the start on CLOCK_MONOTONIC; any thread. */
 ENOKI_API int enoki_worker_is_busy(const struct enoki_worker *worker, uint64_t *since_ns_out);
 
-/* When the call that the worker runs has to be given up, in ms; UINT64_MAX if none runs. Any
+/* When the call that the worker runs has to be given up at the earliest, in ms: its deadline, or
+ * when its thread may have used the CPU time that a call may use; UINT64_MAX if none runs. Any
  * thread. */
 ENOKI_API uint64_t enoki_worker_deadline_ms(const struct enoki_worker *worker);
 
-/* If a call runs past its deadline: answers 504 for it, marks the worker as given up (its thread
- * returns with ENOKI_WANT_GIVE_UP some time, or never) and returns 1; else 0. Loop thread. */
+/* If a call runs past its deadline or has used too much CPU time: answers 504 for it, marks the
+ * worker as given up (its thread returns with ENOKI_WANT_GIVE_UP some time, or never) and returns
+ * 1, or 2 if it was the CPU time: that thread goes on computing; else 0. Loop thread. */
 ENOKI_API int enoki_worker_expire(struct enoki_worker *worker, uint64_t now_ms);
 
 /* --- a pool of worker processes: the dispatcher of enoki-prefork and enoki-process ------------ */

@@ -2,6 +2,7 @@
 
 #include "base/checked.h"
 #include "base/clock.h"
+#include "state/drop.h"
 #include "state/uri.h"
 
 #include <enoki/keygroup.h>
@@ -186,16 +187,33 @@ int enoki_keygroup_unreplicate(const char *uri, const char *keygroup, const char
     return rc == 0 ? 0 : enoki_error_set(err, rc, "%s", own.message);
 }
 
-int enoki_keygroup_delete(const char *uri, const char *keygroup, struct enoki_error *err)
+static int delete_at_fred(const char *text, const struct en_uri *uri, const char *keygroup,
+                          struct enoki_error *err)
+{
+    struct admin admin;
+    int rc = connect_to(&admin, text, keygroup, err);
+
+    if (rc != 0)
+        return rc;
+    rc = status_of(admin.api->delete_keygroup(admin.link, admin.deadline_ms, keygroup, err), err);
+    disconnect(&admin);
+    if (rc == 0 && uri->session != NULL)
+        en_drop_session(uri->session, keygroup);
+    return rc;
+}
+
+int enoki_keygroup_delete(const char *text, const char *keygroup, struct enoki_error *err)
 {
     struct enoki_error own = ENOKI_ERROR_INIT;
-    struct admin admin;
-    int rc = connect_to(&admin, uri, keygroup, &own);
+    struct en_uri uri = {0};
+    int rc = check_name(keygroup, &own);
 
+    if (rc == 0)
+        rc = en_uri_parse(&uri, text, &own);
     if (rc == 0) {
-        rc = status_of(admin.api->delete_keygroup(admin.link, admin.deadline_ms, keygroup, &own),
-                       &own);
-        disconnect(&admin);
+        rc = strcmp(uri.scheme, "embedded") == 0 ? en_drop_store(uri.where, keygroup, &own)
+                                                 : delete_at_fred(text, &uri, keygroup, &own);
+        en_uri_fini(&uri);
     }
     return rc == 0 ? 0 : enoki_error_set(err, rc, "%s", own.message);
 }

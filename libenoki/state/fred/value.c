@@ -1,6 +1,6 @@
 #include "state/fred/value.h"
 
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

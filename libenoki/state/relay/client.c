@@ -76,7 +76,7 @@ static int relay_scan(void *self, uint64_t deadline_ms, const char *start, uint6
     en_relay_put_u8(&call, start != NULL);
     en_relay_put(&call, start != NULL ? start : "", start != NULL ? strlen(start) : 0);
     if (call.rc == 0)
-        call.rc = en_frame_put_u64(&link->output, count);
+        call.rc = en_frame_put_u64(&link->exchange.output, count);
     rc = en_relay_ask(&call, EN_FRAME_ITEMS, err);
     if (rc == 0)
         rc = take_items(&call, out, err);
@@ -95,7 +95,7 @@ static void put_expectation(struct en_relay_call *call, const struct en_backend_
     for (size_t i = 0; i < enoki_items_count(items); i++)
         count += strcmp(enoki_items_id(items, i), write->id) == 0 ? 1 : 0;
     if (call->rc == 0)
-        call->rc = en_frame_put_u32(&call->link->output, count);
+        call->rc = en_frame_put_u32(&call->link->exchange.output, count);
     for (size_t i = 0; i < enoki_items_count(items); i++) {
         const struct en_version_view view = en_version_view(enoki_items_version(items, i));
 
@@ -191,11 +191,11 @@ static int greet(struct en_relay_link *link, const struct en_backend_settings *s
 
     en_relay_begin(&call, link, EN_FRAME_HELLO, en_clock_ms() + HELLO_TIMEOUT_MS);
     if (call.rc == 0)
-        call.rc = en_buffer_append(&link->output, EN_FRAME_MAGIC, 4);
+        call.rc = en_buffer_append(&link->exchange.output, EN_FRAME_MAGIC, 4);
     if (call.rc == 0)
-        call.rc = en_frame_put_u16(&link->output, EN_FRAME_VERSION);
+        call.rc = en_frame_put_u16(&link->exchange.output, EN_FRAME_VERSION);
     if (call.rc == 0)
-        call.rc = en_frame_put_u16(&link->output, EN_FRAME_VERSION);
+        call.rc = en_frame_put_u16(&link->exchange.output, EN_FRAME_VERSION);
     rc = en_relay_ask(&call, EN_FRAME_WELCOME, err);
     if (rc == 0) {
         reader = (struct en_frame_reader){(const unsigned char *)en_relay_payload(&call),

@@ -7,18 +7,17 @@
 #ifndef EN_RELAY_LINK_H
 #define EN_RELAY_LINK_H
 
+#include "net/exchange.h"
 #include "state/relay/calls.h"
 
 #include <pthread.h>
 #include <sys/types.h>
 
 struct en_relay_link {
-    int fd;
+    struct en_exchange exchange;
     pid_t pid;
     pthread_mutex_t lock;
     uint64_t next_call;
-    struct en_buffer input;
-    struct en_buffer output;
 };
 
 /* where is the number of a door or of a connected stream socket. ENOKI_EINVAL, ENOKI_EIO,

@@ -2,6 +2,7 @@
 #include "state/relay/relay.h"
 
 #include "base/clock.h"
+#include "net/pass.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ static char door_mark, ending_mark;
 
 int en_relay_door(int ends[2], struct enoki_error *err)
 {
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0)
+    if (en_pass_pair(ends) == 0)
         return 0;
     return enoki_error_set(err, ENOKI_EIO, "cannot make a socket pair: %s", strerror(errno));
 }
@@ -112,30 +113,12 @@ static int add(struct en_relay *relay, int fd)
 static void open_door(struct en_relay *relay)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = &door_mark};
-    char byte;
-    struct iovec part = {&byte, 1};
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof(control.room)};
-    ssize_t got = recvmsg(relay->options.door, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
     struct pollfd end = {.fd = relay->options.door};
-    int fds[sizeof(control.room) / sizeof(int)];
-    size_t count = 0, i;
+    char byte;
+    int fd, got = en_pass_receive(relay->options.door, &byte, 1, &fd);
 
-    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
-        count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(fds[0]);
-        memcpy(fds, CMSG_DATA(head), count * sizeof(fds[0]));
-    }
-    /* Padding lets a second descriptor through: a worker must not fill this process's table. */
-    for (i = 0; i < count; i++)
-        if (count > 1 || add(relay, fds[i]) == ENOKI_ENOMEM)
-            (void)close(fds[i]);
+    if (fd >= 0 && add(relay, fd) == ENOKI_ENOMEM)
+        (void)close(fd);
     /* No worker is left, and none comes: the end of the other side is not worth waiting for. */
     if (got <= 0 && poll(&end, 1, 0) == 1)
         return;

@@ -1,4 +1,4 @@
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -15,9 +15,9 @@ static size_t following(unsigned char first)
     return first >= 0xf0 && first <= 0xf4 ? 3 : 0;
 }
 
-/* Length of the valid sequence at s that starts with a byte of at least 0x80; 0 if it is none. */
-static size_t sequence(const unsigned char *s, size_t len)
+size_t en_utf8_sequence(const char *text, size_t len)
 {
+    const unsigned char *s = (const unsigned char *)text;
     unsigned char low = 0x80, high = 0xbf;
     size_t more = following(s[0]);
 
@@ -58,7 +58,7 @@ bool en_utf8_is_valid(const char *text, size_t len)
         while (i < len && s[i] < 0x80)
             i++;
         for (; i < len && s[i] >= 0x80; i += step) {
-            step = sequence(s + i, len - i);
+            step = en_utf8_sequence(text + i, len - i);
             if (step == 0)
                 return false;
         }

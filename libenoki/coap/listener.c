@@ -1,0 +1,220 @@
+/* The module's one symbol: CoAP over UDP by libcoap, in a thread of its own. */
+#include "coap/endpoint.h"
+#include "coap/listener.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STOP_WAIT_MS 1000
+#define HANDSHAKES_MAX 100u
+#define BODIES_MAX 256u
+#define BODIES_AT_ONCE 16u /* of the longest there may be */
+
+/* --- the thread ---------------------------------------------------------------------------------
+ */
+
+static void take_answers(struct en_listener *listener)
+{
+    struct en_listener_call *call;
+
+    (void)pthread_mutex_lock(&listener->mutex);
+    call = listener->answered;
+    listener->answered = NULL;
+    (void)pthread_mutex_unlock(&listener->mutex);
+    for (; call != NULL; call = call->answered)
+        coap_async_trigger(call->async);
+}
+
+static void *serve(void *context)
+{
+    struct en_listener *listener = context;
+    struct pollfd waits[] = {{.fd = coap_context_get_coap_fd(listener->context), .events = POLLIN},
+                             {.fd = listener->wake, .events = POLLIN}};
+    uint64_t count;
+
+    while (!atomic_load(&listener->ending)) {
+        if (poll(waits, 2, en_coap_acknowledge_due(listener)) < 0 && errno != EINTR)
+            break;
+        if (waits[1].revents != 0 && read(listener->wake, &count, sizeof(count)) > 0)
+            take_answers(listener);
+        (void)coap_io_process(listener->context, COAP_IO_NO_WAIT);
+    }
+    return NULL;
+}
+
+static void wake_up(struct en_listener *listener)
+{
+    uint64_t one = 1;
+    ssize_t written = write(listener->wake, &one, sizeof(one));
+
+    (void)written; /* EAGAIN: it is awake already */
+}
+
+/* --- the seam -----------------------------------------------------------------------------------
+ */
+
+static bool add_resource(coap_context_t *context)
+{
+    coap_resource_t *any = coap_resource_unknown_init(en_coap_on_request);
+
+    if (any == NULL)
+        return false;
+    for (unsigned method = COAP_REQUEST_GET; method <= COAP_REQUEST_IPATCH; method++)
+        coap_register_handler(any, (coap_request_t)method, en_coap_on_request);
+    coap_add_resource(context, any);
+    return true;
+}
+
+static void release(struct en_listener *listener)
+{
+    en_coap_free_calls(listener);
+    if (listener->context != NULL)
+        coap_free_context(listener->context);
+    en_coap_keys_free(listener->keys);
+    en_coap_bodies_fini(&listener->bodies);
+    en_coap_takens_fini(&listener->takens);
+    if (listener->wake >= 0)
+        (void)close(listener->wake);
+    (void)pthread_mutex_destroy(&listener->mutex);
+    free(listener);
+}
+
+static int open_context(struct en_listener *listener, struct enoki_error *err)
+{
+    const struct en_listener_options *options = &listener->options;
+    coap_address_t address;
+    int rc = en_coap_address_parse(options->address, &address, err);
+
+    if (rc == 0 && options->psk != NULL)
+        rc = en_coap_keys_load(&listener->keys, options->psk, err);
+    if (rc != 0)
+        return rc;
+    coap_startup();
+    coap_set_log_level(LOG_EMERG); /* it would write to this process's output */
+    coap_dtls_set_log_level(LOG_EMERG);
+    listener->context = coap_new_context(NULL);
+    if (listener->context == NULL || !add_resource(listener->context))
+        return enoki_error_set(err, ENOKI_ENOMEM, "CoAP: no memory");
+    coap_set_app_data(listener->context, listener);
+    coap_context_set_block_mode(listener->context, COAP_BLOCK_USE_LIBCOAP);
+    /* Who sends from many addresses, his own or not, costs no more memory than this. */
+    coap_context_set_max_idle_sessions(listener->context, options->max_calls);
+    coap_context_set_max_handshake_sessions(listener->context, HANDSHAKES_MAX);
+    rc = en_coap_endpoint_open(listener->context, &address, listener->keys, err);
+    if (rc == 0)
+        en_coap_address_format(&address, listener->address, sizeof(listener->address));
+    return rc;
+}
+
+static int start(struct en_listener **out, const struct en_listener_options *options,
+                 struct enoki_error *err)
+{
+    struct en_listener *listener = calloc(1, sizeof(*listener));
+    int rc;
+
+    if (listener == NULL)
+        return enoki_error_set(err, ENOKI_ENOMEM, "CoAP: no memory");
+    listener->options = *options;
+    listener->bodies.max_count = BODIES_MAX;
+    listener->bodies.max_bytes = options->max_body_bytes;
+    listener->bodies.max_total_bytes = BODIES_AT_ONCE * options->max_body_bytes;
+    (void)pthread_mutex_init(&listener->mutex, NULL);
+    listener->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    rc = listener->wake < 0 ? enoki_error_set(err, ENOKI_EIO, "CoAP: %s", strerrordesc_np(errno))
+                            : open_context(listener, err);
+    if (rc == 0 && pthread_create(&listener->thread, NULL, serve, listener) != 0)
+        rc = enoki_error_set(err, ENOKI_ENOMEM, "CoAP: no thread");
+    if (rc != 0) {
+        release(listener);
+        return rc;
+    }
+    *out = listener;
+    return 0;
+}
+
+static const char *get_scheme(const struct en_listener *listener)
+{
+    return listener->options.psk != NULL ? "coaps" : "coap";
+}
+
+static const char *get_address(const struct en_listener *listener)
+{
+    return listener->address;
+}
+
+static uint16_t choose_format(const struct en_listener_answer *answer)
+{
+    int format = en_coap_format(answer->content_type.data, answer->content_type.len);
+
+    if (format >= 0)
+        return (uint16_t)format;
+    /* As the originals, which know text alone; what is no text is not called so. */
+    return en_utf8_is_valid(answer->body.data, answer->body.len)
+               ? COAP_MEDIATYPE_TEXT_PLAIN
+               : COAP_MEDIATYPE_APPLICATION_OCTET_STREAM;
+}
+
+static void give_answer(struct en_listener_call *call, const struct en_listener_answer *answer)
+{
+    struct en_listener *listener = call->listener;
+    bool is_first;
+
+    call->format = choose_format(answer);
+    call->status = answer->status;
+    if (en_buffer_append(&call->body, answer->body.data, answer->body.len) != 0) {
+        en_buffer_fini(&call->body);
+        call->status = 500;
+    }
+    (void)pthread_mutex_lock(&listener->mutex);
+    is_first = listener->answered == NULL;
+    call->answered = listener->answered;
+    listener->answered = call;
+    (void)pthread_mutex_unlock(&listener->mutex);
+    if (is_first) /* else the thread is on its way */
+        wake_up(listener);
+}
+
+static void drain(struct en_listener *listener)
+{
+    atomic_store(&listener->draining, true);
+}
+
+static void stop(struct en_listener *listener)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    bool waits = true;
+
+    /* Answers that were given are handed to libcoap, which sends at once. */
+    for (int ms = 0; ms < STOP_WAIT_MS && waits; ms += 10) {
+        (void)pthread_mutex_lock(&listener->mutex);
+        waits = listener->answered != NULL;
+        (void)pthread_mutex_unlock(&listener->mutex);
+        if (waits)
+            (void)nanosleep(&pause, NULL);
+    }
+    atomic_store(&listener->ending, true);
+    wake_up(listener);
+    (void)pthread_join(listener->thread, NULL);
+    take_answers(listener);
+    (void)coap_io_process(listener->context, COAP_IO_NO_WAIT);
+    release(listener);
+}
+
+extern EN_MODULE_EXPORT const struct en_listener_ops enoki_module;
+const struct en_listener_ops enoki_module = {
+    .module = {.name = "coap", .version = ENOKI_VERSION},
+    .scheme = get_scheme,
+    .start = start,
+    .address = get_address,
+    .answer = give_answer,
+    .drain = drain,
+    .stop = stop,
+};
