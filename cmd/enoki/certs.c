@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "functions.h"
 #include "print.h"
 
 #include <enoki/tls.h>
@@ -205,32 +206,30 @@ static int run(const struct request *request, int *status_out, struct enoki_erro
     return rc;
 }
 
+const struct argp certs_argp = {
+    options,
+    parse,
+    "init\nissue NAME\nshow NAME\ncheck NAME\nrenew NAME\nbundle NAME OUT",
+    "Makes and looks after TLS certificates in one folder: a CA (ca.crt, and its key in "
+    "ca/ca.key), and NAME.crt and NAME.key that it issued. `bundle` copies what a node needs "
+    "to the folder OUT, without the CA's key.\vExit status: 0, 1 for a failure (check: a fault "
+    "was found), 2 for a usage error.",
+    NULL,
+    NULL,
+    NULL,
+};
+
 int certs_command(int argc, char **argv)
 {
-    static const struct argp argp = {
-        options,
-        parse,
-        "init\nissue NAME\nshow NAME\ncheck NAME\nrenew NAME\nbundle NAME OUT",
-        "Makes and looks after TLS certificates in one folder: a CA (ca.crt, and its key in "
-        "ca/ca.key), and NAME.crt and NAME.key that it issued. `bundle` copies what a node needs "
-        "to the folder OUT, without the CA's key.\vExit status: 0, 1 for a failure (check: a fault "
-        "was found), 2 for a usage error.",
-        NULL,
-        NULL,
-        NULL,
-    };
     const struct enoki_tls_options defaults = ENOKI_TLS_OPTIONS_INIT;
     struct request request = {.directory = ".", .options = defaults};
     struct enoki_error err = ENOKI_ERROR_INIT;
-    char name[] = "enoki certs";
     int status = 0;
 
-    argv[0] = name;
     request.options.sans = request.sans;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &request) != 0)
+    if (argp_parse(&certs_argp, argc, argv, 0, NULL, &request) != 0)
         return 2;
     if (run(&request, &status, &err) == 0)
         return status;
-    (void)fprintf(stderr, "enoki: %s\n", err.message);
-    return err.status == ENOKI_EINVAL ? 2 : 1;
+    return say_failure(&err);
 }

@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "functions.h"
 
 #include <enoki/keygroup.h>
 
@@ -143,22 +144,6 @@ static int show(const struct request *request, struct enoki_error *err)
     return 0;
 }
 
-/* Data is never deleted by mistake: a person is asked, a script says --yes. */
-static int is_sure(const struct request *request)
-{
-    char answer[16] = "";
-
-    if (request->yes)
-        return 1;
-    if (!isatty(STDIN_FILENO)) {
-        (void)fprintf(stderr, "enoki: delete needs --yes where nobody can be asked\n");
-        return 0;
-    }
-    (void)fprintf(stderr, "Delete keygroup '%s' with all its data at all nodes? [y/N] ",
-                  request->texts[1]);
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 static int run(const struct request *request, struct enoki_error *err)
 {
     const char *uri = request->uri, *keygroup = request->texts[1], *who = request->texts[2];
@@ -179,30 +164,31 @@ static int run(const struct request *request, struct enoki_error *err)
     }
 }
 
+const struct argp keygroup_argp = {
+    options,
+    parse,
+    "show KEYGROUP\nreplicate KEYGROUP NODE\nunreplicate KEYGROUP NODE\ndelete KEYGROUP\n"
+    "grant KEYGROUP USER\nrevoke KEYGROUP USER",
+    "Where FReD keeps a keygroup, and who may use it.\vExit status: 0, 1 for a failure, 2 for "
+    "a usage error.",
+    NULL,
+    NULL,
+    NULL,
+};
+
 int keygroup_command(int argc, char **argv)
 {
-    static const struct argp argp = {
-        options,
-        parse,
-        "show KEYGROUP\nreplicate KEYGROUP NODE\nunreplicate KEYGROUP NODE\ndelete KEYGROUP\n"
-        "grant KEYGROUP USER\nrevoke KEYGROUP USER",
-        "Where FReD keeps a keygroup, and who may use it.\vExit status: 0, 1 for a failure, 2 for "
-        "a usage error.",
-        NULL,
-        NULL,
-        NULL,
-    };
     struct request request = {.uri = NULL};
     struct enoki_error err = ENOKI_ERROR_INIT;
-    char name[] = "enoki keygroup";
 
-    argv[0] = name;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &request) != 0)
+    if (argp_parse(&keygroup_argp, argc, argv, 0, NULL, &request) != 0)
         return 2;
-    if (request.action == DELETE && !is_sure(&request))
+    /* Data is never deleted by mistake. */
+    if (request.action == DELETE &&
+        !confirm(request.yes != 0, "--yes", "Delete keygroup '%s' with all its data at all nodes?",
+                 request.texts[1]))
         return 1;
     if (run(&request, &err) == 0)
         return fflush(stdout) == 0 ? 0 : 1;
-    (void)fprintf(stderr, "enoki: %s\n", err.message);
-    return err.status == ENOKI_EINVAL ? 2 : 1;
+    return say_failure(&err);
 }

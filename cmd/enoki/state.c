@@ -1,4 +1,5 @@
 #include "commands.h"
+#include "functions.h"
 #include "print.h"
 
 #include <enoki/state.h>
@@ -171,33 +172,31 @@ static int run(const struct request *request, struct enoki_error *err, int *stat
     return rc;
 }
 
+const struct argp state_argp = {
+    options,
+    parse,
+    "get KEYGROUP ID\nput KEYGROUP ID VALUE\ndel KEYGROUP ID\nscan KEYGROUP [START]\n"
+    "keys KEYGROUP [START]",
+    "Looks at and changes the items of a keygroup, also while functions use it. A VALUE of - "
+    "is "
+    "read from standard input.\vExit status: 0, 1 for a failure (get: nothing found), 2 for a "
+    "usage error.",
+    NULL,
+    NULL,
+    NULL,
+};
+
 int state_command(int argc, char **argv)
 {
-    static const struct argp argp = {
-        options,
-        parse,
-        "get KEYGROUP ID\nput KEYGROUP ID VALUE\ndel KEYGROUP ID\nscan KEYGROUP [START]\n"
-        "keys KEYGROUP [START]",
-        "Looks at and changes the items of a keygroup, also while functions use it. A VALUE of - "
-        "is "
-        "read from standard input.\vExit status: 0, 1 for a failure (get: nothing found), 2 for a "
-        "usage error.",
-        NULL,
-        NULL,
-        NULL,
-    };
     struct request request = {.uri = "embedded:./enoki-state", .items = 1000};
     struct enoki_error err = ENOKI_ERROR_INIT;
-    char name[] = "enoki state";
     int status = 0;
 
-    argv[0] = name;
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         (void)setlocale(LC_CTYPE, "");
-    if (argp_parse(&argp, argc, argv, 0, NULL, &request) != 0)
+    if (argp_parse(&state_argp, argc, argv, 0, NULL, &request) != 0)
         return 2;
     if (run(&request, &err, &status) == 0)
         return status;
-    (void)fprintf(stderr, "enoki: %s\n", err.message);
-    return err.status == ENOKI_EINVAL ? 2 : 1;
+    return say_failure(&err);
 }

@@ -1,0 +1,9 @@
+#include "calls.h"
+
+#include <stdlib.h>
+
+void outcome_fini(struct outcome *outcome)
+{
+    free(outcome->body);
+    *outcome = (struct outcome){.ok = false};
+}
