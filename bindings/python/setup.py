@@ -20,7 +20,7 @@ setup(
     py_modules=["kv"],
     ext_modules=[Extension(
         "_enoki",
-        ["src/errors.c", "src/items.c", "src/module.c", "src/state.c"],
+        ["src/errors.c", "src/invoke.c", "src/items.c", "src/module.c", "src/state.c"],
         depends=["src/enoki_python.h"],
         extra_compile_args=[*pkg_config("--cflags"), "-fvisibility=hidden"],
         extra_link_args=pkg_config("--libs"),

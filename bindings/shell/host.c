@@ -40,6 +40,38 @@ static void close_worker(void *instance)
     free(worker);
 }
 
+/* The program that the first line names: the kernel would say "No such file" of the script itself,
+ * also if the line ends as on Windows. */
+static int check_interpreter(const char *path, struct enoki_error *err)
+{
+    char line[256] = "";
+    FILE *file = fopen(path, "re");
+    size_t got = file == NULL ? 0 : fread(line, 1, sizeof(line) - 1, file);
+    char *word = line + 2, *last;
+
+    if (file != NULL)
+        (void)fclose(file);
+    line[got] = '\0';
+    if (strncmp(line, "#!", 2) != 0)
+        return 0;
+    word[strcspn(word, "\n")] = '\0';
+    word += strspn(word, " \t");
+    last = strchr(word, '\r');
+    if (last != NULL) {
+        *last = '\0';
+        return enoki_error_set(err, ENOKI_EPLUGIN,
+                               "the first line of fn.sh, '#!%.100s', ends as lines do on Windows: "
+                               "let lines end in a newline alone",
+                               word);
+    }
+    word[strcspn(word, " \t")] = '\0';
+    if (access(word, X_OK) == 0)
+        return 0;
+    return enoki_error_set(err, ENOKI_EPLUGIN, "fn.sh begins with '#!%.200s', which is no program "
+                                               "here",
+                           word);
+}
+
 /* What people upload has lost its mode on the way: it is set, where that is allowed. */
 static int check_program(const struct enoki_env *env, struct enoki_error *err)
 {
@@ -50,7 +82,7 @@ static int check_program(const struct enoki_env *env, struct enoki_error *err)
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return enoki_error_set(err, ENOKI_EPLUGIN, "'%.300s' is no file", path);
     if (access(path, X_OK) == 0 || chmod(path, (status.st_mode & 0777) | S_IXUSR) == 0)
-        return 0;
+        return check_interpreter(path, err);
     return enoki_error_set(err, ENOKI_EPLUGIN, "'%.300s' cannot be executed: chmod +x it", path);
 }
 

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Functions written in C++: what a caller gets, and that C++ and C read each other's items."""
+import http.server
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -73,6 +75,32 @@ class Cpp(unittest.TestCase):
                     status, answer = running.call(url, body)
                     self.assertEqual(status, 500)
                     self.assertIn(text, answer.decode())
+
+    def test_a_function_calls_another_one(self):
+        seen = []
+
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                seen.append((self.path, self.headers["X-One"], self.headers["Content-Type"]))
+                self.send_response(203)
+                self.send_header("X-Back", "yes")
+                self.send_header("Content-Type", "text/back")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Other) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = self.serve(CPP / "probe.so", "--remote",
+                             f"other=http://127.0.0.1:{server.server_address[1]}/other")
+            self.assertEqual(running.call(url, b"invoke"),
+                             (203, b"passed on|text/back|yes|ENOTFOUND"))
+            self.assertEqual(seen, [("/other/below", "1", "text/x-own")])
+            server.shutdown()
 
     def test_the_readme_shows_a_function_that_compiles(self):
         text = (HERE.parent / "README.md").read_text()

@@ -1,11 +1,11 @@
-"""Enoki's state in Python, inside functions and outside.
+"""Enoki's state in Python, and calls of functions, inside functions and outside.
 
     import enoki
 
     def fn(input):                          # in fn.py, which Enoki runs
         state = enoki.state()
         state.modify("visits", lambda found: str(int(found[0].value) + 1) if found else "1")
-        return state.read("visits").texts()[0]
+        return enoki.invoke("page", state.read("visits")[0].value).body
 
     with enoki.State("embedded:./enoki-state", "tinyFaaSdemo") as state:    # in a script
         for item in state.scan():
@@ -17,10 +17,11 @@ one is given, text is taken too, as UTF-8. What goes wrong raises a subclass of 
 from _enoki import (ConflictError, DeniedError, Error, InvalidError, Item, Items, KindError, LimitError,
                     NotFoundError, StaleError, State, TimeoutError, UnavailableError, UncertainError,
                     __version__, function_state, log as _log, remaining_ms)
+from enoki._invoke import Answer, invoke
 
-__all__ = ["ConflictError", "DeniedError", "Error", "InvalidError", "Item", "Items", "KindError",
+__all__ = ["Answer", "ConflictError", "DeniedError", "Error", "InvalidError", "Item", "Items", "KindError",
            "LimitError", "NotFoundError", "StaleError", "State", "TimeoutError", "UnavailableError",
-           "UncertainError", "log", "remaining_ms", "state", "__version__"]
+           "UncertainError", "invoke", "log", "remaining_ms", "state", "__version__"]
 
 _LEVELS = {"error": 0, "warning": 1, "info": 2, "debug": 3}
 

@@ -102,6 +102,9 @@ class Handler:
             elif not isinstance(result, bytes):
                 raise TypeError(f"fn returned {type(result).__name__}, not str, bytes or None")
             return 200, result
+        except MemoryError:  # the host knows whether that is a limit's doing
+            traceback.print_exc()
+            raise
         except BaseException as error:  # SystemExit too: one call must not end the worker
             traceback.print_exc()
             text = str(error) if type(error) is Exception and str(error) else _explain(error)
@@ -121,6 +124,18 @@ def _flush():
             stream.flush()
 
 
+def _show_files(directory):
+    """A working directory that was made for this function shows the package's files too: functions
+    open what lies beside them by its name alone, and write where they are."""
+    if not os.environ.get("TMPDIR") == os.environ.get("HOME") == os.getcwd() != directory:
+        return
+    for entry in os.scandir(directory):
+        with contextlib.suppress(OSError):
+            if os.path.islink(entry.name):
+                os.unlink(entry.name)  # of the version before
+            os.symlink(entry.path, entry.name)
+
+
 def load(directory, name):
     """A Handler for the fn.py of that folder. LoadError"""
     for stream in (sys.stdout, sys.stderr):
@@ -128,6 +143,7 @@ def load(directory, name):
     sys.argv = [f"{directory}/fn.py"]
     sys.path[1:1] = [directory, f"{directory}/{REQUIREMENTS}"]
     threading.main_thread().name = name
+    _show_files(directory)
     handler = Handler(directory)
     # What is there now stays: a collection in a worker would copy pages that all could share.
     gc.collect()

@@ -38,7 +38,16 @@ PyObject *en_py_borrowed_state(struct enoki_state *state);
 /* --- module.c: the call that runs on this thread, for log(), remaining_ms() and function_state()
  */
 void en_py_set_env(const struct enoki_env *env);
-void en_py_set_call(const struct enoki_call *call);
+void en_py_set_call(struct enoki_call *call);
+/* Of this thread; NULL: none runs on it. */
+struct enoki_call *en_py_call(void);
+/* Of the function that runs here; NULL with RuntimeError outside one. */
+const struct enoki_env *en_py_env(void);
+
+/* --- invoke.c: calls of other functions */
+PyObject *en_py_invoke(PyObject *self, PyObject *args);
+/* Appends a header, (name, value), to a list; -1 with an exception. */
+int en_py_add_pair(PyObject *list, const char *name, const char *value);
 
 /* Text or bytes as bytes, borrowed from the object; -1 with TypeError or UnicodeEncodeError. */
 int en_py_bytes_of(PyObject *object, const char **bytes, Py_ssize_t *len);

@@ -23,7 +23,12 @@ static int report(struct enoki_error *err)
     text = value == NULL ? NULL : PyObject_Str(value);
     if (text != NULL)
         words = PyUnicode_AsUTF8(text);
-    rc = enoki_error_set(err, ENOKI_EFUNCTION, "%s", words != NULL ? words : "Python failed");
+    if (type != NULL && PyErr_GivenExceptionMatches(type, PyExc_MemoryError))
+        rc = enoki_error_set(err, ENOKI_ENOMEM, "MemoryError%s%s",
+                             words == NULL || words[0] == '\0' ? "" : ": ",
+                             words == NULL ? "" : words);
+    else
+        rc = enoki_error_set(err, ENOKI_EFUNCTION, "%s", words != NULL ? words : "Python failed");
     PyErr_Clear();
     Py_XDECREF(text);
     Py_XDECREF(type);
@@ -84,16 +89,9 @@ static PyObject *headers_of(const struct enoki_call *call)
     PyObject *list = PyList_New(0);
     const char *name, *value;
 
-    for (size_t i = 0; list != NULL && (value = enoki_call_header_at(call, i, &name)) != NULL;
-         i++) {
-        PyObject *pair =
-            Py_BuildValue("(NN)", PyUnicode_DecodeLatin1(name, (Py_ssize_t)strlen(name), NULL),
-                          PyUnicode_DecodeLatin1(value, (Py_ssize_t)strlen(value), NULL));
-
-        if (pair == NULL || PyList_Append(list, pair) != 0)
+    for (size_t i = 0; list != NULL && (value = enoki_call_header_at(call, i, &name)) != NULL; i++)
+        if (en_py_add_pair(list, name, value) != 0)
             Py_CLEAR(list);
-        Py_XDECREF(pair);
-    }
     return list;
 }
 

@@ -3,7 +3,7 @@
 /* Of the function's instance and call that run on this thread. A thread that the function started
  * itself has neither, and uses what was opened last: one worker has one function. */
 static _Thread_local const struct enoki_env *own_env;
-static _Thread_local const struct enoki_call *own_call;
+static _Thread_local struct enoki_call *own_call;
 static const struct enoki_env *last_env;
 
 void en_py_set_env(const struct enoki_env *env)
@@ -14,12 +14,17 @@ void en_py_set_env(const struct enoki_env *env)
     own_env = env;
 }
 
-void en_py_set_call(const struct enoki_call *call)
+void en_py_set_call(struct enoki_call *call)
 {
     own_call = call;
 }
 
-static const struct enoki_env *env_here(void)
+struct enoki_call *en_py_call(void)
+{
+    return own_call;
+}
+
+const struct enoki_env *en_py_env(void)
 {
     const struct enoki_env *env = own_env != NULL ? own_env : last_env;
 
@@ -31,9 +36,16 @@ static const struct enoki_env *env_here(void)
     return env;
 }
 
+static PyObject *is_function(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    return PyBool_FromLong(own_env != NULL || last_env != NULL);
+}
+
 static PyObject *function_state(PyObject *self, PyObject *unused)
 {
-    const struct enoki_env *env = env_here();
+    const struct enoki_env *env = en_py_env();
     struct enoki_error err = ENOKI_ERROR_INIT;
     struct enoki_state *state = NULL;
     int rc;
@@ -55,7 +67,7 @@ static PyObject *log_message(PyObject *self, PyObject *args)
     (void)self;
     if (!PyArg_ParseTuple(args, "is:log", &level, &message))
         return NULL;
-    env = env_here();
+    env = en_py_env();
     if (env == NULL)
         return NULL;
     enoki_env_log(env, (enum enoki_log_level)level, "%s", message);
@@ -74,6 +86,10 @@ static PyObject *remaining_ms(PyObject *self, PyObject *unused)
 static PyMethodDef functions[] = {
     {"function_state", function_state, METH_NOARGS, "The State of the function that runs here."},
     {"log", log_message, METH_VARARGS, "log(level, message): 0 error, 1 warning, 2 info, 3 debug."},
+    {"is_function", is_function, METH_NOARGS, "Whether a function runs here."},
+    {"invoke", en_py_invoke, METH_VARARGS,
+     "invoke(name, body, method, path, query, headers, timeout_ms, is_async): (status, headers, "
+     "body)."},
     {"remaining_ms", remaining_ms, METH_NOARGS,
      "Milliseconds until the caller gets 504; None outside a call."},
     {NULL, NULL, 0, NULL},

@@ -144,6 +144,7 @@ class Calls(Case):
 
     def test_a_configuration_file_names_its_language(self):
         self.package("def fn(i):\n    return i\n")
+        self.folder.chmod(0o755)  # behind a front door of root the function is another user
         config = self.folder / "node.conf"
         config.write_text('functions = ( { name = "demo"; language = "python"; } );\n')
         url = self.enterContext(running.server(
@@ -177,6 +178,32 @@ class Workers(Case):
         self.assertGreater(len({pid for pid, _ in answers}), 1)
         self.assertEqual(len({number for _, number in answers}), 40)
         self.assertEqual((self.folder / "imports").read_text(), "x")
+
+    def test_hooks_of_forks_run_in_each_worker(self):
+        for runtime in ["prefork", "process"]:
+            with self.subTest(runtime=runtime):
+                url = self.serve("""
+                    import os
+                    ran = []
+                    os.register_at_fork(after_in_child=lambda: ran.append(os.getpid()))
+
+                    def fn(i):
+                        return str(ran == [os.getpid()])
+                    """, runtime=runtime)
+                for _ in range(3):
+                    self.assertEqual(running.call(url, b"x"), (200, b"True"))
+
+    def test_a_file_that_the_module_opened_is_shared(self):
+        (self.folder / "lines").write_text("a\nb\nc\nd\n")
+        url = self.serve(f"""
+            import os
+            FILE = os.open({str(self.folder / "lines")!r}, os.O_RDONLY)
+
+            def fn(i):
+                return os.read(FILE, 2)
+            """, "-w", "2")
+        self.assertEqual(sorted(running.call(url, b"x")[1] for _ in range(4)),
+                         [b"a\n", b"b\n", b"c\n", b"d\n"])
 
     def test_a_module_that_starts_threads_is_imported_in_each_worker(self):
         url = self.serve("""
@@ -298,7 +325,7 @@ class WrongPackages(Case):
         done = subprocess.run([BUILD / "cmd" / "enoki-run", empty], capture_output=True, text=True,
                               timeout=60)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("there is no fn.py (Python) or fn.sh (a program) in it", done.stderr)
+        self.assertIn("there is no fn.py (Python), package.json (Node.js)", done.stderr)
 
 
 class Kv(Case):

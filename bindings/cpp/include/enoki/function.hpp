@@ -77,6 +77,11 @@ class env
     }
 #endif
 
+    const struct enoki_env *get() const noexcept
+    {
+        return env_;
+    }
+
   private:
     const struct enoki_env *env_;
 };
@@ -188,6 +193,11 @@ class call
         try_set_header(name, value).value();
     }
 #endif
+
+    struct enoki_call *get() const noexcept
+    {
+        return call_;
+    }
 
   private:
     struct enoki_call *call_;
