@@ -47,6 +47,10 @@ class Bench:
     def start(self, name, command, cpus=None, port=None):
         return Server(name, command, self.new_path("log"), cpus, port)
 
+    def start_waiting(self, name, command, cpus, path):
+        """One that listens on a Unix socket at path."""
+        return Server(name, command, self.new_path("log"), cpus, None, path)
+
     def start_runtime(self, runtime, cpus=None, name=None, **options):
         return self.start(name or runtime, self.runtime_command(runtime, **options), cpus)
 

@@ -10,9 +10,10 @@ wrk.body = string.rep("%s", %d)
 wrk.headers["Content-Type"] = "text/plain"
 done = function(summary, latency, requests)
     local e = summary.errors
-    io.write(string.format('\\nJSON {"requests": %%d, "us": %%d, "errors": %%d, "p50_us": %%d}\\n',
+    io.write(string.format('\\nJSON {"requests": %%d, "us": %%d, "errors": %%d, "p50_us": %%d, ' ..
+        '"p99_us": %%d}\\n',
         summary.requests, summary.duration, e.connect + e.read + e.write + e.status + e.timeout,
-        latency:percentile(50)))
+        latency:percentile(50), latency:percentile(99)))
 end
 """
 
@@ -54,7 +55,8 @@ class Wrk:
             output = run_client(command, cpus, seconds + 20)
             found = json.loads(output.split("\nJSON ", 1)[1].split("\n", 1)[0])
             return {"calls": found["requests"], "errors": found["errors"],
-                    "rps": found["requests"] * 1e6 / found["us"], "p50_us": found["p50_us"]}
+                    "rps": found["requests"] * 1e6 / found["us"], "p50_us": found["p50_us"],
+                    "p99_us": found["p99_us"]}
 
         return with_cpu(server, run)
 

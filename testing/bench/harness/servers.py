@@ -51,10 +51,12 @@ def read_tasks(pid, name):
 class Server:
     """A program that serves POST url until it is stopped; a context manager."""
 
-    def __init__(self, name, command, log, cpus=None, port=None):
-        """port None: the program says where it is with a line `ready: URL`."""
+    def __init__(self, name, command, log, cpus=None, port=None, path=None):
+        """port None: the program says where it is with a line `ready: URL`, unless it listens on a
+        Unix socket at path."""
         self.name, self.log = name, pathlib.Path(log)
         self.url = f"http://127.0.0.1:{port}/echo" if port else None
+        self.unix = path
         with open(self.log, "wb") as output:
             self.process = subprocess.Popen(
                 [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=output,
@@ -71,7 +73,9 @@ class Server:
         while time.monotonic() < limit:
             if self.process.poll() is not None:
                 raise Failed(f"{self.name} ended at once: {self.tail()}")
-            if self.url is None:
+            if self.unix is not None and self.unix.exists():
+                return
+            if self.url is None and self.unix is None:
                 found = re.search(rb"ready: (http://\S+)\n", self.log.read_bytes())
                 self.url = found.group(1).decode() if found else None
             if self.url and self._accepts():
@@ -119,10 +123,10 @@ class Server:
                 pass
         return total
 
-    def memory_kb(self):
-        """(RSS, PSS) of the whole tree in kB, and the number of its processes."""
+    def memory_kb(self, pids=None):
+        """(RSS, PSS) of the whole tree, or of these, in kB, and the number of processes."""
         rss = pss = count = 0
-        for pid in self.tree():
+        for pid in self.tree() if pids is None else pids:
             try:
                 text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:
@@ -166,11 +170,12 @@ http {{
 """
 
 
-def nginx_command(folder, port, workers):
-    """The command line of an nginx that answers 200 hello, with everything it writes in folder."""
+def nginx_command(folder, port, workers, text=NGINX, **more):
+    """The command line of an nginx, with everything it writes in folder; it answers 200 hello unless
+    the configuration's text is another."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, port=port, workers=workers, user=user))
+    config.write_text(text.format(folder=folder, port=port, workers=workers, user=user, **more))
     return ["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", config]

@@ -65,6 +65,17 @@ uint64_t tool_quantile(const uint64_t *sorted, size_t count, double fraction)
     return sorted[index < count ? index : count - 1];
 }
 
+void tool_print_calls(uint64_t *samples, size_t count, uint64_t errors, uint64_t took_ns)
+{
+    tool_sort(samples, count);
+    (void)printf("{\"calls\": %llu, \"errors\": %llu, \"rps\": %.1f, \"p50_us\": %.1f, "
+                 "\"p99_us\": %.1f}\n",
+                 (unsigned long long)count, (unsigned long long)errors,
+                 (double)count * 1e9 / (double)took_ns,
+                 (double)tool_quantile(samples, count, 0.5) / 1e3,
+                 (double)tool_quantile(samples, count, 0.99) / 1e3);
+}
+
 int tool_connect(uint16_t port, int flags)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,

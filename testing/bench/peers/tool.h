@@ -23,6 +23,9 @@ uint64_t tool_number(const char *name, const char *text, uint64_t min, uint64_t 
 void tool_sort(uint64_t *samples, size_t count);
 uint64_t tool_quantile(const uint64_t *sorted, size_t count, double fraction);
 
+/* One line of JSON of calls that took took_ns together; sorts the samples, in nanoseconds. */
+void tool_print_calls(uint64_t *samples, size_t count, uint64_t errors, uint64_t took_ns);
+
 /* A connected TCP socket to 127.0.0.1:port with TCP_NODELAY, or -1 with errno. */
 int tool_connect(uint16_t port, int flags);
 
