@@ -1,0 +1,211 @@
+"""Bounds of waiting calls: who is refused, and who is not although another function is flooded."""
+import http.client
+import os
+import signal
+import socket
+import threading
+import time
+
+from test_coap import LISTEN, NON, message, port_of
+from test_scaling import in_threads, until
+
+
+def ask(node, name, body, **headers):
+    """Status, body and Retry-After."""
+    connection = http.client.HTTPConnection(*node.http, timeout=60)
+    connection.request("POST", "/" + name, body, {k.replace("_", "-"): v
+                                                  for k, v in headers.items()})
+    answer = connection.getresponse()
+    result = answer.status, answer.read(), answer.getheader("Retry-After")
+    connection.close()
+    return result
+
+
+class Flood:
+    """Callers of a function, each with one call after the other until the end."""
+
+    def __init__(self, node, name, body, count, pause=0.0):
+        self.address, self.path, self.body, self.pause = node.http, "/" + name, body, pause
+        self.done, self.statuses = threading.Event(), []
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self):
+        while not self.done.is_set():
+            try:
+                connection = http.client.HTTPConnection(*self.address, timeout=60)
+                connection.request("POST", self.path, self.body)
+                self.statuses.append(connection.getresponse().status)
+                connection.close()
+            except OSError:
+                self.statuses.append(0)
+            time.sleep(self.pause)
+
+    def stop(self):
+        self.done.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+def test_concurrency_and_queue_are_bounded(start):
+    node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 4; '
+                 'limits = { concurrency = 1; queue = 2; }; }').wait_ready("hang")
+    begin = time.monotonic()
+    answers = in_threads(6, lambda _: ask(node, "hang", b"sleep 500"))
+    assert sorted(status for status, _, _ in answers) == [200] * 3 + [503] * 3
+    assert time.monotonic() - begin > 1.4, "more than one ran at once"
+    assert all(int(again) >= 1 for status, _, again in answers if status == 503)
+    assert node.describe("hang")["refused"] == 3
+    assert ask(node, "hang", b"x")[:2] == (200, b"x")
+
+
+def test_asynchronous_calls_are_refused_once_the_queue_is_full(start):
+    node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; '
+                 'limits = { queue = 2; }; }', LISTEN).wait_ready("hang")
+    for _ in range(3):
+        assert ask(node, "hang", b"sleep 1500", X_tinyFaaS_Async="1")[0] == 202
+    status, text, again = ask(node, "hang", b"x", X_tinyFaaS_Async="1")
+    assert status == 503 and b"too many" in text and int(again) >= 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(30)
+        client.connect(("127.0.0.1", port_of(node)))
+        client.send(message(NON, 2, 1, b"a", ["hang"], b"x", [(15, b"async")]))
+        assert client.recv(2000)[1] == 0xa3  # 5.03
+        client.send(message(NON, 2, 2, b"b", ["hang"], b"x"))
+        assert client.recv(2000)[1] == 0xa3
+    told = node.describe("hang")
+    assert told["async"] == 3 and told["refused"] == 3
+    assert b'enoki_async_calls{function="hang"} 3' in node.manage("GET", "/metrics")[1]
+    until(lambda: node.describe("hang")["calls"] == 3, "accepted calls did not run")
+
+
+def test_an_accepted_call_does_not_run_out_of_time_while_it_waits(start):
+    node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; timeout = "1s"; }')
+    node.wait_ready("hang")
+    for _ in range(3):
+        assert ask(node, "hang", b"sleep 700", X_tinyFaaS_Async="1")[0] == 202
+    until(lambda: node.describe("hang")["calls"] == 3, "accepted calls did not run")
+    assert node.describe("hang")["errors"] == 0
+
+
+def test_accepted_calls_survive_their_runtime_a_few_times(start):
+    node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; }').wait_ready("hang")
+    for _ in range(3):
+        assert ask(node, "hang", b"sleep 300", X_tinyFaaS_Async="1")[0] == 202
+    os.kill(node.runtimes()[0], signal.SIGKILL)
+    until(lambda: node.describe("hang")["calls"] == 3, "accepted calls were lost")
+    assert node.describe("hang")["errors"] == 0
+    assert ask(node, "hang", b"hang", X_tinyFaaS_Async="1")[0] == 202
+    for n in range(1, 4):
+        until(lambda: (node.describe("hang")["running"], node.describe("hang")["restarts"],
+                       len(node.runtimes())) == (1, n, 1), "it is not run again")
+        os.kill(node.runtimes()[0], signal.SIGKILL)
+    node.wait_for("an asynchronous call is given up")
+    node.stop()
+
+
+def test_accepted_calls_are_run_before_the_node_stops(start):
+    node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; env = { A = "1"; }; }')
+    node.wait_ready("hang")
+    for _ in range(4):
+        assert ask(node, "hang", b"sleep 250", X_tinyFaaS_Async="1")[0] == 202
+    begin = time.monotonic()
+    node.stop()
+    assert time.monotonic() - begin > 0.8, "it did not wait for them"
+
+
+def test_bodies_that_are_half_here_are_bounded_and_small_calls_are_read_all_the_same(start):
+    node = start('{ name = "echo"; code = "$LIB/echo.so"; }',
+                 'listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
+                 'limits = { bodies = "1MiB"; };').wait_ready("echo")
+    announced = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n"
+    senders = [socket.create_connection(node.http, 30) for _ in range(20)]
+    for sender in senders:  # announcing alone costs nothing
+        sender.sendall(announced)
+    big = b"z" * 500000
+    assert ask(node, "echo", big)[:2] == (200, big)
+    refused = 0
+    for sender in senders:
+        sender.settimeout(0.3)
+        try:
+            sender.sendall(b"x" * 150000)
+            refused += sender.recv(1000).startswith(b"HTTP/1.1 503 ")
+        except socket.timeout:
+            pass  # it waits for the rest
+        except OSError:
+            refused += 1
+    assert refused >= 12
+    assert ask(node, "echo", b"y" * 30000)[:2] == (200, b"y" * 30000)
+    for sender in senders:
+        sender.close()
+    until(lambda: ask(node, "echo", big)[:2] == (200, big), "the room does not come back")
+
+
+def test_a_flooded_function_does_not_starve_another(start):
+    node = start('{ name = "slow"; code = "$LIB/hang.so"; workers = 2; }, '
+                 '{ name = "echo"; code = "$LIB/echo.so"; }',
+                 'listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
+                 'limits = { connections = 100; bodies = "8MiB"; };').wait_ready("slow", "echo")
+    # More callers than half of the connections, and bodies that would fill the memory.
+    floods = [Flood(node, "slow", b"sleep 300", 60, 0.02),
+              Flood(node, "slow", b"x" * 3000000, 8, 0.02)]
+    until(lambda: 503 in floods[0].statuses, "nobody was refused")
+    waits = []
+    for _ in range(100):
+        begin = time.monotonic()
+        assert ask(node, "echo", b"y" * 1000)[:2] == (200, b"y" * 1000)
+        waits.append(time.monotonic() - begin)
+    for flood in floods:
+        flood.stop()
+    told = node.describe("echo")
+    assert told["refused"] == 0 and told["errors"] == 0
+    # Both processors are shared with the 68 callers and whatever else runs here.
+    assert sorted(waits)[90] < 0.5, sorted(waits)
+    assert ask(node, "slow", b"x")[:2] == (200, b"x")
+
+
+def test_more_callers_than_connections_do_not_keep_others_out(start):
+    node = start('{ name = "slow"; code = "$LIB/hang.so"; workers = 2; }, '
+                 '{ name = "echo"; code = "$LIB/echo.so"; }',
+                 'listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
+                 'limits = { connections = 60; };').wait_ready("slow", "echo")
+    silent = [socket.create_connection(node.http, 30) for _ in range(100)]
+    assert node.describe("echo")["state"] == "ready"
+    done = threading.Event()
+    refused = []
+
+    def insist():
+        """Asks again and again over the same connection, as long as it is there."""
+        while not done.is_set():
+            connection = http.client.HTTPConnection(*node.http, timeout=60)
+            try:
+                while not done.is_set():
+                    connection.request("POST", "/slow", b"sleep 300")
+                    answer = connection.getresponse()
+                    answer.read()
+                    refused.append(answer.status == 503)
+                    if answer.will_close:
+                        break
+            except OSError:
+                pass
+            connection.close()
+            time.sleep(0.05)
+    callers = [threading.Thread(target=insist, daemon=True) for _ in range(90)]
+    for caller in callers:
+        caller.start()
+    until(lambda: sum(refused) > 100, "nobody is refused")
+    statuses = []
+    for _ in range(50):
+        try:
+            statuses.append(ask(node, "echo", b"x")[0])
+        except OSError:
+            statuses.append(0)
+    assert node.describe("slow")["refused"] > 50  # the manager gets in too
+    done.set()
+    for caller in callers:
+        caller.join(60)
+    for sender in silent:
+        sender.close()
+    assert statuses.count(200) >= 48, statuses
+    node.stop()

@@ -1,0 +1,89 @@
+"""What callers get of several functions behind one address."""
+import os
+import select
+import signal
+
+ECHO = '{ name = "echo"; code = "$LIB/echo.so"; }'
+
+
+def test_each_function_runs_in_its_runtime(start):
+    node = start(', '.join(f'{{ name = "{runtime}1"; code = "$LIB/echo.so"; runtime = "{runtime}"; }}'
+                           for runtime in ("thread", "prefork", "process")))
+    node.wait_ready("thread1", "prefork1", "process1")
+    for name in ("thread1", "prefork1", "process1"):
+        assert node.call(name, b"hello") == (200, b"hello")
+        assert node.call(name, b"x" * 300000) == (200, b"x" * 300000)
+    assert node.call("nobody")[0] == 404
+    assert node.call("health", method="GET") == (200, b"OK")
+    node.stop()
+
+
+def test_headers_and_paths_pass_through(start):
+    node = start('{ name = "avg"; code = "$LIB/movingaverage.so"; }, ' + ECHO)
+    node.wait_ready("avg", "echo")
+    assert node.call("avg", b"0-10") == (200, b"10")
+    assert node.call("avg", b"0-20") == (200, b"15")
+    assert node.call("%65cho", b"decoded") == (200, b"decoded")
+    assert node.call("echo/below?a=b", b"x") == (200, b"x")
+
+
+def test_asynchronous_calls_are_accepted_and_run(start):
+    node = start('{ name = "avg"; code = "$LIB/movingaverage.so"; workers = 1; }')
+    node.wait_ready("avg")
+    for _ in range(10):
+        assert node.call("avg", b"0-7", X_tinyFaaS_Async="true") == (202, b"")
+    # One worker runs them in turn: the answer of the last one counts them in.
+    assert node.call("avg", b"0-7") == (200, b"7")
+    assert node.describe("avg")["calls"] == 11
+
+
+def test_a_function_that_cannot_start_does_not_disturb_others(start):
+    node = start(ECHO + ', { name = "bad"; code = "$LIB/nothing.so"; }')
+    node.wait_ready("echo").wait_for("function 'bad' cannot be started")
+    status, text = node.call("bad")
+    assert status == 503 and b"nothing.so" in text
+    assert node.call("echo", b"x") == (200, b"x")
+    assert node.describe("bad")["state"] == "failed"
+    assert node.manage("GET", "/ready")[0] == 503
+    node.stop()
+
+
+def test_a_killed_runtime_is_started_anew(start):
+    node = start(ECHO).wait_ready("echo")
+    os.kill(node.runtimes()[0], signal.SIGKILL)
+    node.wait_for("starting it anew")
+    assert node.call("echo", b"x") == (200, b"x")
+    assert node.describe("echo")["restarts"] == 1
+
+
+def test_nothing_is_left_when_the_front_door_is_killed(start):
+    node = start(ECHO + ', { name = "t"; code = "$LIB/echo.so"; runtime = "thread"; }')
+    node.wait_ready("echo", "t")
+    ends = [os.pidfd_open(pid) for pid in node.runtimes()]
+    assert len(ends) == 2
+    node.kill()
+    for end in ends:
+        assert select.select([end], [], [], 30)[0], "a runtime outlived its front door"
+        os.close(end)
+
+
+def test_a_bad_replacement_leaves_the_old_one(start):
+    node = start(ECHO).wait_ready("echo")
+    node.write('{ name = "echo"; code = "$LIB/nothing.so"; }')
+    node.reload()
+    node.wait_for("function 'echo' cannot be started")
+    assert node.call("echo", b"x") == (200, b"x")
+    node.file.write_text("functions = (")
+    node.reload()
+    node.wait_for("nothing is changed")
+    assert node.call("echo", b"x") == (200, b"x")
+
+
+def test_reloading_adds_and_removes(start):
+    node = start(ECHO).wait_ready("echo")
+    node.write('{ name = "two"; code = "$LIB/echo.so"; instances = 2; }')
+    node.reload()
+    node.wait_ready("two")
+    assert node.call("two", b"x") == (200, b"x")
+    assert node.call("echo", b"x")[0] == 404
+    assert node.describe("two")["instances"] == 2

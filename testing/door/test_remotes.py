@@ -1,0 +1,153 @@
+"""Functions that call others on other nodes, over HTTP."""
+import contextlib
+import http.server
+import sys
+import threading
+import time
+
+import pytest
+from conftest import BUILD, HERE, LIBRARIES
+
+sys.path.append(str(HERE.parent / "support"))
+import running  # noqa: E402
+
+RUNTIMES = ["thread", "prefork", "process"]
+FORWARD = LIBRARIES / "forward.so"
+
+
+class Elsewhere(http.server.ThreadingHTTPServer):
+    """A node that is not ours: keeps what it is asked, counts connections."""
+    daemon_threads = True
+
+    def __init__(self, answer=None):
+        self.seen, self.connections, self.answer = [], 0, answer
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen.append((self.command, self.path, dict(self.headers), body))
+        if self.server.answer is not None:
+            self.server.answer(self)
+            return
+        self.send_response(203)
+        self.send_header("Content-Type", "text/x-odd")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_POST
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def elsewhere(answer=None):
+    server = Elsewhere(answer)
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def alone(*options, runtime="prefork"):
+    """The URL of a function without a front door."""
+    with running.server([BUILD / "cmd" / "enoki-run", "-r", runtime, *options, FORWARD]) as url:
+        yield url
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_function_without_a_front_door_calls_remotes(runtime, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with elsewhere() as other, alone("--remote", f"there={other.url('there')}",
+                                     runtime=runtime) as url:
+        assert running.call(f"{url}/there/sub%20path", b"\0body") == (203, b"\0body")
+        method, path, headers, _ = other.seen[0]
+        assert (method, path) == ("POST", "/there/sub%20path")
+        assert headers["X-Enoki-Depth"] == "1" and headers["traceparent"].startswith("00-")
+        assert 0 < int(headers["X-Enoki-Timeout"]) <= 60000
+        assert running.call(f"{url}/there", b"") == (203, b"")
+
+
+def test_connections_are_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with elsewhere() as other, alone("-w", "1", "--remote", f"there={other.url('there')}") as url:
+        for _ in range(3):
+            assert running.call(f"{url}/there?times=10", b"x") == (203, b"x")
+        assert (len(other.seen), other.connections) == (30, 1)
+
+
+def test_an_asynchronous_call_is_asked_for_as_tinyfaas_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with elsewhere() as other, alone("--remote", f"there={other.url('there')}") as url:
+        running.call(f"{url}/there?async", b"x")
+        assert other.seen[0][2]["X-tinyFaaS-Async"] == "true"
+        assert "X-Enoki-Timeout" not in other.seen[0][2]
+
+
+def test_what_cannot_be_called_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hang_up = threading.Event()
+    with elsewhere(lambda handler: hang_up.wait(20)) as slow, elsewhere() as gone:
+        nobody = gone.url("gone")
+        gone.shutdown()
+        gone.socket.close()
+        with alone("--remote", f"gone={nobody}", "--remote", f"slow={slow.url('slow')}") as url:
+            status, text = running.call(f"{url}/gone", b"x")
+            assert status == 500 and nobody in text.decode() and b"cannot be called" in text
+            status, text = running.call(f"{url}/slow?timeout=200", b"x")
+            assert status == 500 and b"did not answer in time" in text
+            status, text = running.call(f"{url}/nobody", b"x")
+            assert status == 500 and b"--remote nobody=http://" in text
+        hang_up.set()
+
+
+def test_the_deadline_that_a_caller_tells_shortens_that_of_the_function(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for runtime in RUNTIMES:
+        with running.server([BUILD / "cmd" / "enoki-run", "-r", runtime,
+                             LIBRARIES / "hang.so"]) as url:
+            begin = time.monotonic()
+            assert running.call(url, b"hang", **{"X-Enoki-Timeout": "200"})[0] == 504
+            assert time.monotonic() - begin < 10
+            assert running.call(url, b"x", **{"X-Enoki-Timeout": "soon"}) == (200, b"x")
+
+
+def test_a_file_tells_remotes_and_a_reload_changes_them(start):
+    with elsewhere() as first, elsewhere() as second:
+        functions = f'{{ name = "caller"; code = "{FORWARD}"; }}'
+        listen = 'listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
+        node = start(functions, listen + f'remotes = ( "there={first.url("there")}" );')
+        node.wait_ready("caller")
+        assert node.call("caller/there", b"1") == (203, b"1")
+        node.more = listen + f'remotes = ( "there={second.url("there")}" );'
+        node.write(functions)
+        node.reload()
+        node.wait_for("/caller", 2)
+        assert node.call("caller/there", b"2") == (203, b"2")
+        assert (len(first.seen), len(second.seen)) == (1, 1)
+
+
+def test_two_nodes_call_each_other(start, tmp_path_factory, monkeypatch):
+    near = start(f'{{ name = "near"; code = "{FORWARD}"; }}')
+    near.wait_ready("near")
+    host, port = near.http
+    monkeypatch.chdir(tmp_path_factory.mktemp("alone"))
+    with alone("-n", "far", "--remote", f"near=http://{host}:{port}/near") as url:
+        status, body = running.call(f"{url}/near", b"")
+        assert status == 200 and b"X-Enoki-Depth: 1" in body
+        assert running.call(f"{url}/near/near", b"")[1].count(b"X-Enoki-Depth: 2") == 1

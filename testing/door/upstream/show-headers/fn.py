@@ -1,0 +1,5 @@
+import json
+
+
+def fn(input, headers):
+    return json.dumps(headers)
