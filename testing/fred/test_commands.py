@@ -4,7 +4,7 @@ import os
 import stat
 import subprocess
 
-from conftest import BUILD
+from conftest import BUILD, call
 
 
 def certs(folder, *words):
@@ -113,3 +113,29 @@ def test_keygroups_are_shown_replicated_granted_and_deleted(lab, cluster):
     assert keygroup("delete", "demo", "--yes").returncode == 0
     assert keygroup("show", "demo").returncode == 1
     assert keygroup("show", "no-name").returncode == 2
+
+
+def test_a_deleted_keygroup_takes_the_session_along(lab, cluster, tmp_path):
+    """What was seen of it would make its successor look stale."""
+    server = lab.start("integer", cluster.uri(admin="admin"))
+    assert call(server, b"1-10")[0] == 200
+    server.close()
+    session = tmp_path / "session" / "tinyFaaSinteger.session"
+    assert session.is_dir()
+    uri = cluster.uri(admin="admin") + f"&session={tmp_path}/session"
+    assert lab.enoki("keygroup", "delete", "tinyFaaSinteger", "--yes", "-s", uri).returncode == 0
+    assert not session.exists()
+    server = lab.start("integer", cluster.uri(admin="admin"))
+    assert call(server, b"1-10") == (200, "1")
+
+
+def test_an_embedded_keygroup_is_deleted_when_nobody_uses_it(lab, tmp_path):
+    uri = f"embedded:{tmp_path}/state"
+    server = lab.start("integer", uri)
+    assert call(server, b"1-10")[0] == 200
+    done = lab.enoki("keygroup", "delete", "tinyFaaSinteger", "--yes", "-s", uri)
+    assert done.returncode == 1 and "in use" in done.stderr
+    server.close()
+    assert lab.enoki("keygroup", "delete", "tinyFaaSinteger", "--yes", "-s", uri).returncode == 0
+    assert os.listdir(tmp_path / "state") == []
+    assert lab.enoki("keygroup", "delete", "tinyFaaSinteger", "--yes", "-s", uri).returncode == 1

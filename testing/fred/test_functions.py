@@ -148,6 +148,7 @@ def test_the_files_keys_make_the_same_state(lab, cluster):
         state = {{ backend = "fred"; nodes = ( "{cluster.addresses["nodeA"]}" ); tls = "certs";
                    user = "alice"; admin = "admin"; path = "sessions"; }};
         listen = {{ http = "127.0.0.1:0"; }};
+        isolation = {{ users = "shared"; }};
         functions = ( {{ name = "integer"; stale = "fail";
                          code = "{BUILD}/testing/functions/integer.so"; }} );
     """)

@@ -3,7 +3,7 @@
  * compaction: always the same requests, views inside the input, NULs where they belong.
  */
 #include "wire/http_reader.h"
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

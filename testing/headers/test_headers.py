@@ -76,6 +76,13 @@ class Headers(unittest.TestCase):
     def test_function_answers(self):
         self.serves([BUILD / "cmd" / "enoki-run", "-n", "fn", PROGRAMS / "header_function.so"])
 
+    def test_invoke_answers_what_the_called_function_does(self):
+        echo = [BUILD / "cmd" / "enoki-run", "-n", "echo", PROGRAMS / "header_function.so"]
+        with tempfile.TemporaryDirectory(prefix="enoki-headers-") as folder:
+            with running.server(echo, cwd=folder) as url:
+                self.serves([BUILD / "cmd" / "enoki-run", "--remote", f"echo={url}", "-n", "fn",
+                             PROGRAMS / "header_invoke.so"])
+
     def test_runtime_and_invocation_answer(self):
         self.serves([PROGRAMS / "header_runtime", "-n", "fn", PROGRAMS / "header_function.so"])
 

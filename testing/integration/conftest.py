@@ -60,9 +60,10 @@ class Lab:
         return self._started(self.command(*options, function(name)))
 
     def start_file(self, text):
-        """A server of a configuration file; $LIB is the folder of the functions."""
+        """A server of a configuration file; $LIB is the folder of the functions. They run as we do:
+        nobody else reaches pytest's folders."""
         path = self.folder / f"node{len(self.servers)}.conf"
-        path.write_text(text.replace("$LIB", str(BUILD / "testing" / "functions")))
+        path.write_text('isolation = { users = "shared"; };' + text.replace("$LIB", str(BUILD / "testing" / "functions")))
         return self._started([str(PROGRAM), "-c", str(path)])
 
     def _started(self, command):

@@ -14,14 +14,22 @@ BELOW = {"base": "", "wire": "base", "tls": "base wire", "config": "base wire",
          "net": "base wire", "rpc": "base wire tls config net",
          "state": "base wire tls config net rpc",
          "plugin": "base wire tls config net rpc state",
-         "invoke": "base wire tls config net rpc state plugin"}
+         "invoke": "base wire tls config net rpc state plugin", "coap": "base wire invoke",
+         "grpc": "base wire tls rpc invoke", "remote": "base wire invoke",
+         "external": "base wire net state plugin invoke"}
 # One third-party library, one folder.
-HOME = {r"event2?[./]": "libenoki/net", r"lmdb\.h": "libenoki/state/store",
+HOME = {r"event2?[./]": "libenoki/net", r"lmdb\.h": ("libenoki/state/store", "cmd/enoki-run/spool_store.c"),
         r"libconfig\.h": "libenoki/config", r"dlfcn\.h": ("libenoki/plugin", "libenoki/base/module.c",
+                           "cmd/enoki-run/fetch.c",
                            "bindings/python/src/interpreter.c"),
-        r"openssl/": "libenoki/tls", r"(grpc|protobuf|fred/)": "libenoki/rpc", r"json": "cmd"}
+        r"coap3/": ("libenoki/coap", "cmd/enoki/call_coap.c"),
+        r"openssl/": ("libenoki/tls", "cmd/enoki-run/deploy.c", "cmd/enoki-run/digest.c", "cmd/enoki-run/page.c", "cmd/enoki/upload.c"),
+        r"(grpc|protobuf|fred/)": ("libenoki/rpc", "libenoki/grpc"),
+        r"(tinyfaas|descriptor)/": ("libenoki/grpc", "cmd/enoki/call_grpc.c"), r"json": "cmd",
+        r"curl/": ("libenoki/remote", "cmd/enoki/", "cmd/enoki-run/fetch.c"),
+        r"seccomp\.h": "cmd/enoki-confine"}
 # Rules for code also hold in the runtimes and commands, which see public headers only.
-PUBLIC_ONLY = ("runtimes/", "cmd/", "bindings/", "testing/functions/")
+PUBLIC_ONLY = ("runtimes/", "cmd/enoki/", "bindings/", "testing/functions/")
 
 found = []
 

@@ -1,6 +1,6 @@
 #include "messages.h"
 
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <fred/client.pb-c.h>
 #include <stdlib.h>

@@ -50,6 +50,45 @@ START_TEST(a_json_line_is_one_object)
 }
 END_TEST
 
+START_TEST(what_is_no_utf8_is_made_such)
+{
+    struct en_log log = open_log(true);
+    const struct en_log_field fields[] = {{"text", "gr\xc3\xbc\xc3 \xffx\xe2\x82"}};
+    const struct en_log_number numbers[] = {{"n", 18446744073709551615u}};
+
+    en_log_record(&log, ENOKI_LOG_ERROR, "x", fields, 1, numbers, 1);
+    ck_assert_ptr_nonnull(
+        strstr(read_line(), "\"msg\":\"x\",\"n\":18446744073709551615,"
+                            "\"text\":\"gr\xc3\xbc\\ufffd \\ufffdx\\ufffd\\ufffd\"}"));
+}
+END_TEST
+
+START_TEST(a_line_that_is_cut_anywhere_is_still_json)
+{
+    static char text[9000];
+    const struct en_log_field fields[] = {{"text", text}, {"more", "abc"}, {"last", "d"}};
+
+    for (size_t len = 8050; len < 8200; len++) {
+        struct en_log log = open_log(true);
+        bool quoted = false;
+
+        memset(text, 'x', len);
+        text[len] = '\0';
+        text[len - 3] = '\n';
+        en_log_fields(&log, ENOKI_LOG_ERROR, "long", fields, 3);
+        (void)read_line();
+        for (const char *c = line; *c != '\0'; c++) {
+            if (*c == '\\')
+                c++;
+            else if (*c == '"')
+                quoted = !quoted;
+        }
+        ck_assert(!quoted);
+        ck_assert_str_eq(line + strlen(line) - 3, "\"}\n");
+    }
+}
+END_TEST
+
 START_TEST(less_important_lines_are_dropped)
 {
     struct en_log log = open_log(false);
@@ -82,6 +121,8 @@ int main(void)
     const TTest *const tests[] = {
         a_line_is_key_value_pairs_with_quotes_where_needed,
         a_json_line_is_one_object,
+        what_is_no_utf8_is_made_such,
+        a_line_that_is_cut_anywhere_is_still_json,
         less_important_lines_are_dropped,
         an_endless_line_is_cut_and_still_ends,
     };

@@ -90,6 +90,7 @@ START_TEST(a_function_needs_only_a_name)
     ck_assert_uint_eq(function->limits.drain_timeout_ms, 30000);
     ck_assert_uint_eq(function->limits.calls_per_worker, 0);
     ck_assert_uint_eq(function->limits.max_abandoned, 8);
+    ck_assert_uint_eq(function->limits.start_timeout_ms, 60000);
     ck_assert_uint_eq(function->limits.worker_idle_ms, 30000);
     enoki_config_free(config);
 }
@@ -163,10 +164,12 @@ END_TEST
 START_TEST(an_unknown_key_is_answered_with_what_is_allowed)
 {
     REFUSED("node = \"x\";\nstat = {};\n", 2, "stat: unknown key", "did you mean 'state'?",
-            "allowed: node, state, listen, log, limits, functions");
+            "allowed: node, state, listen, deploy, isolation, log, compat, async, limits, "
+            "remotes, functions");
     REFUSED("functions = (\n{ name = \"a\"; },\n{ name = \"b\";\nworker = 3; } );", 4,
             "functions[1].worker: unknown key", "did you mean 'workers'?",
-            "allowed: name, language, code, runtime, workers, keygroup, stale, expiry");
+            "allowed: name, language, code, runtime, workers, instances, keygroup, "
+            "stale, compat, expiry");
     REFUSED("limits = { zzzzzzzz = 1; };", 1, "limits.zzzzzzzz: unknown key; allowed: header");
     REFUSED("limits = { a_name_that_is_much_longer_than_any_key = 1; };", 1, "unknown key");
 }
@@ -252,9 +255,9 @@ START_TEST(what_is_not_built_in_yet_says_so)
     REFUSED("state = { backend = \"fred\"; nodes = ( \"a:1\" ); tls = \"x?y\"; user = \"u\"; };", 1,
             "state.tls: 'x?y'; allowed: no '?'");
     REFUSED("functions = ( { name = \"a\"; stale = \"any\"; } );", 1, "only for state.backend");
-    REFUSED("listen = { grpc = \"127.0.0.1:9000\"; };", 1, "listen.grpc: not built in yet");
+    REFUSED("listen = { grpc = \"9000\"; };", 1, "listen.grpc: '9000'; allowed: ");
     REFUSED("functions = ( { name = \"a\"; language = \"node\"; } );", 1,
-            "'node' is not built in yet");
+            "allowed: so python python3 python3-kv nodejs");
 }
 END_TEST
 
@@ -302,6 +305,41 @@ START_TEST(a_long_path_leaves_room_for_the_reason)
     ck_assert_ptr_nonnull(strstr(err.message, "x:1: stat: unknown key, did you mean 'state'?"));
     ck_assert_int_eq(en_config_parse(&config, "state 1;", 8, path, &err), ENOKI_ECONFIG);
     ck_assert_ptr_nonnull(strstr(err.message, "x:1: syntax error"));
+}
+END_TEST
+
+START_TEST(tls_is_given_as_a_whole)
+{
+    struct enoki_config *config =
+        parse("listen = { tls = { certificate = \"n.crt\"; key = \"/k/n.key\"; "
+              "ca = \"ca.crt\"; }; };"
+              "deploy = { ca = \"admins.crt\"; };");
+    const struct enoki_node_settings *node = enoki_config_get(config);
+
+    ck_assert_str_eq(node->tls_certificate, "some/n.crt");
+    ck_assert_str_eq(node->tls_key, "/k/n.key");
+    ck_assert_str_eq(node->tls_ca, "some/ca.crt");
+    ck_assert_str_eq(node->deploy_ca, "some/admins.crt");
+    enoki_config_free(config);
+    REFUSED("\nlisten = { tls = { key = \"n.key\"; }; };", 2, "tls: 'certificate' is missing");
+    REFUSED("listen = { tls = { certificate = \"n\"; }; };", 1, "listen.tls: 'key' is missing");
+    REFUSED("deploy = { ca = \"a.crt\"; };", 1, "deploy.ca: only with listen.tls");
+}
+END_TEST
+
+START_TEST(compat_is_the_nodes_unless_a_function_says_otherwise)
+{
+    struct enoki_config *config =
+        parse("compat = \"tinyfaas\"; log = { access = true; };"
+              "functions = ( { name = \"a\"; }, { name = \"b\"; compat = \"none\"; } );");
+    const struct enoki_node_settings *node = enoki_config_get(config);
+
+    ck_assert_int_eq(node->log_access, 1);
+    ck_assert_int_eq(node->functions[0].compat_tinyfaas, 1);
+    ck_assert_int_eq(node->functions[1].compat_tinyfaas, 0);
+    enoki_config_free(config);
+    REFUSED("log = { access = 1; };", 1, "log.access: a whole number; allowed: true or false");
+    REFUSED("compat = \"yes\";", 1, "allowed: none tinyfaas");
 }
 END_TEST
 
@@ -441,6 +479,8 @@ int main(void)
         other_files_cannot_be_included,
         deep_nesting_and_nul_bytes_are_refused,
         a_long_path_leaves_room_for_the_reason,
+        tls_is_given_as_a_whole,
+        compat_is_the_nodes_unless_a_function_says_otherwise,
         relative_paths_start_at_the_files_folder,
         a_file_that_cannot_be_read_is_named,
         a_good_file_is_explained_with_its_defaults,

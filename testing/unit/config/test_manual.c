@@ -39,13 +39,21 @@ static void describe_value(const struct en_key *key, char *out, size_t size)
     case EN_KEY_WORD:
         (void)snprintf(out, size, "%s", key->words);
         break;
+    case EN_KEY_SWITCH:
+        (void)snprintf(out, size, "true or false");
+        break;
     case EN_KEY_TEXT:
         (void)snprintf(out, size, "text");
         break;
+    case EN_KEY_REMOTES:
     case EN_KEY_ADDRESSES:
+    case EN_KEY_LINES:
         (void)snprintf(out, size, "list of texts");
         break;
-    case EN_KEY_WORKERS:
+    case EN_KEY_SECCOMP:
+        (void)snprintf(out, size, "default off, or list of texts");
+        break;
+    case EN_KEY_RANGE:
         (void)snprintf(out, size, "number or group");
         break;
     case EN_KEY_FUNCTIONS:

@@ -53,7 +53,8 @@ static void set_up(void)
     f->log.fd = memfd_create("log", 0);
     ck_assert_int_ge(f->log.fd, 0);
     f->log.level = ENOKI_LOG_INFO;
-    f->options = (struct en_instance_options){f->plugin, &f->function, &f->node, &f->log, "3", 0};
+    f->options =
+        (struct en_instance_options){f->plugin, &f->function, &f->node, &f->log, "3", 0, 0};
     en_reply_init(&f->reply, REPLY_MAX_BYTES);
 }
 

@@ -1,6 +1,6 @@
 #include "check_main.h"
 
-#include <enoki/runtime.h>
+#include "invoke/launch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,8 +39,13 @@ static int launch(char *const *argv, char *text, size_t size)
     ck_assert_int_eq(pipe(pipes), 0);
     child = fork();
     if (child == 0) {
+        struct en_options *options = NULL;
+        int parsed;
+
         (void)dup2(pipes[1], 2);
-        _exit(enoki_runtime_launch(argc, (char **)(uintptr_t)argv));
+        parsed = en_options_parse(&options, argc, (char **)(uintptr_t)argv, NULL);
+        _exit(parsed != EN_OPTIONS_RUN ? parsed
+                                       : en_launch(options, argc, (char **)(uintptr_t)argv));
     }
     (void)close(pipes[1]);
     while (len < size - 1 && (got = read(pipes[0], text + len, size - 1 - len)) > 0)

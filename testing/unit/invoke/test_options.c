@@ -103,12 +103,27 @@ START_TEST(a_library_alone_is_enough)
 }
 END_TEST
 
+START_TEST(a_file_without_n_is_all_of_it)
+{
+    struct en_options *options = NULL;
+
+    ck_assert_int_eq(parse_as(NULL, &options, WORDS("-c", NODE_CONF)), EN_OPTIONS_RUN);
+    ck_assert_ptr_null(options->function);
+    ck_assert_str_eq(options->file, NODE_CONF);
+    ck_assert_uint_eq(options->node.function_count, 3);
+    en_options_free(options);
+    STATUS(2, "are one function's: choose it with -n", "-c", NODE_CONF, "-w", "2");
+    STATUS(2, "are one function's: choose it with -n", "-c", NODE_CONF, "--timeout", "2s");
+}
+END_TEST
+
 START_TEST(every_option_reaches_its_setting)
 {
     struct en_options *options =
         PARSED("-n", "abc", "-r", "process", "-w", "2-7", "-l", "http=[::1]:0", "-s",
-               "embedded:/d?durability=process", "-e", "A=1", "-e", "B=", "-e", "A=x=y",
-               "--keygroup", "kg", "--log-format", "json", "--log-level", "debug", "my-fn.so");
+               "embedded:/d?durability=process", "-e", "A=1", "-e", "B=", "-e", "A=x=y", "--remote",
+               "r=http://h/r", "--keygroup", "kg", "--log-format", "json", "--log-level", "debug",
+               "my-fn.so");
 
     ck_assert_str_eq(options->function->name, "abc");
     ck_assert_str_eq(options->function->runtime, "process");
@@ -123,6 +138,8 @@ START_TEST(every_option_reaches_its_setting)
     ck_assert_str_eq(options->function->variables[0].name, "A");
     ck_assert_str_eq(options->function->variables[0].value, "x=y");
     ck_assert_str_eq(options->function->variables[1].value, "");
+    ck_assert_uint_eq(options->node.remote_count, 1);
+    ck_assert_str_eq(options->node.remotes[0].value, "http://h/r");
     en_options_free(options);
 }
 END_TEST
@@ -164,13 +181,17 @@ START_TEST(a_wrong_value_is_a_usage_error_that_says_what_is_allowed)
     STATUS(2, "-w: '-2'", "-w", "-2", "fn.so");
     STATUS(2, "-w: '99999'", "-w", "99999", "fn.so");
     STATUS(2, "-l: '8000'; allowed: PROTO=ADDR:PORT", "-l", "8000", "fn.so");
-    STATUS(2, "not built in yet", "-l", "grpc=127.0.0.1:9000", "fn.so");
+    STATUS(2, "-l: 'grpc=9000'; allowed: ", "-l", "grpc=9000", "fn.so");
+    STATUS(2, "needs --tls-cert FILE and --tls-key FILE", "-l", "https=127.0.0.1:0", "fn.so");
+    STATUS(2, "are for https: write -l https=", "--tls-key", "k", "fn.so");
     STATUS(2, "-l: 'smtp=x:1'; allowed: http=ADDR:PORT", "-l", "smtp=x:1", "fn.so");
     STATUS(2, "0 to 65535", "-l", "http=127.0.0.1:99999", "fn.so");
     STATUS(2, "one address per protocol", "-l", "http=x:1", "-l", "http=x:2", "fn.so");
     STATUS(2, "-e: 'X'; allowed: NAME=VALUE", "-e", "X", "fn.so");
     STATUS(2, "set by enoki itself", "-e", "ENOKI_FD=3", "fn.so");
     STATUS(2, "set by enoki itself", "-e", "__KV_HOST=3", "fn.so");
+    STATUS(2, "--remote: 'X'; allowed: NAME=URL", "--remote", "X", "fn.so");
+    STATUS(2, "--remote: 'x=h'", "--remote", "x=h", "fn.so");
     STATUS(2, "-e: '1X=3'", "-e", "1X=3", "fn.so");
     STATUS(2, "--keygroup: 'a b'", "--keygroup", "a b", "fn.so");
     STATUS(2, "--max-body: '4MB'; allowed: a size", "--max-body", "4MB", "fn.so");
@@ -222,7 +243,7 @@ END_TEST
 
 START_TEST(a_file_with_one_function_runs_it)
 {
-    struct en_options *options = PARSED("-c", ONE_CONF);
+    struct en_options *options = PARSED("-n", "movingaverage", "-c", ONE_CONF);
 
     ck_assert_str_eq(options->function->name, "movingaverage");
     ck_assert_str_eq(options->function->code, TEST_SOURCE_ROOT "/config/movingaverage.so");
@@ -239,8 +260,9 @@ START_TEST(of_several_functions_n_chooses_one)
     ck_assert_str_eq(options->node.node, "edge1");
     ck_assert_uint_eq(options->function->limits.max_body_bytes, 16777216);
     en_options_free(options);
-    STATUS(2, "choose one with -n (movingaverage, echo, thumbnail)", "-c", NODE_CONF);
-    ck_assert_ptr_nonnull(strstr(printed, "not built in yet"));
+    check_status("thread", 2, "choose one with -n (movingaverage, echo, thumbnail)",
+                 WORDS("-c", NODE_CONF));
+    ck_assert_ptr_nonnull(strstr(printed, "enoki-run"));
     STATUS(2, "-n: 'x' is not in", "-c", NODE_CONF, "-n", "x");
     STATUS(2, "allowed: movingaverage, echo, thumbnail", "-c", NODE_CONF, "-n", "x");
 }
@@ -276,11 +298,12 @@ START_TEST(the_environment_beats_the_file_and_the_command_line_both)
 
     ck_assert_int_eq(setenv("ENOKI_STATE", "embedded:/from-environment", 1), 0);
     ck_assert_int_eq(setenv("ENOKI_LISTEN", "http=127.0.0.1:99", 1), 0);
-    options = PARSED("-c", ONE_CONF);
+    options = PARSED("-n", "movingaverage", "-c", ONE_CONF);
     ck_assert_str_eq(options->node.state, "embedded:/from-environment");
     ck_assert_str_eq(options->node.listen_http, "127.0.0.1:99");
     en_options_free(options);
-    options = PARSED("-c", ONE_CONF, "-s", "embedded:/x", "-l", "http=127.0.0.1:5");
+    options = PARSED("-n", "movingaverage", "-c", ONE_CONF, "-s", "embedded:/x", "-l",
+                     "http=127.0.0.1:5");
     ck_assert_str_eq(options->node.state, "embedded:/x");
     ck_assert_str_eq(options->node.listen_http, "127.0.0.1:5");
     en_options_free(options);
@@ -295,7 +318,7 @@ START_TEST(a_file_that_is_missing_is_a_failure_and_a_wrong_one_a_usage_error)
     int fd = mkstemp(path);
 
     STATUS(1, "/nowhere.conf: No such file", "-c", "/nowhere.conf");
-    STATUS(2, "no functions", "-c", path);
+    check_status("thread", 2, "no functions", WORDS("-c", path));
     ck_assert_int_eq(write(fd, "nodes = 1;", 10), 10);
     STATUS(2, ":1: nodes: unknown key, did you mean 'node'?", "-c", path);
     STATUS(2, "give either a library or a file", "-c", path, "fn.so");
@@ -369,6 +392,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_library_alone_is_enough,
+        a_file_without_n_is_all_of_it,
         every_option_reaches_its_setting,
         every_limit_has_an_option,
         a_wrong_value_is_a_usage_error_that_says_what_is_allowed,

@@ -39,6 +39,35 @@ START_TEST(a_small_message_arrives_whole)
 }
 END_TEST
 
+START_TEST(a_socket_comes_with_a_small_message_and_goes_with_the_next)
+{
+    char *large = calloc(1, 200000);
+    char byte = 0;
+    int pair[2];
+
+    ck_assert_ptr_nonnull(large);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    open_pair(300000);
+    ck_assert_int_eq(en_packet_pass(ends[0], "head", 4, "body", 4, pair[1]), 0);
+    ck_assert_int_eq(en_packet_pass(ends[0], "head", 4, large, 200000, pair[1]), 0);
+    ck_assert_int_eq(en_packet_pass(ends[0], "head", 4, "body", 4, -1), 0);
+    ck_assert_int_eq(close(pair[1]), 0);
+    ck_assert_int_eq(en_packet_receive(&packet, ends[1], 1), 1);
+    ck_assert_mem_eq(packet.data, "headbody", 8);
+    ck_assert_int_eq(send(packet.passed, "x", 1, MSG_NOSIGNAL), 1);
+    ck_assert_int_eq(recv(pair[0], &byte, 1, 0), 1);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(en_packet_receive(&packet, ends[1], 1), 1);
+        ck_assert_int_eq(packet.passed, -1);
+        ck_assert_uint_eq(packet.len, i == 0 ? 200004 : 8);
+    }
+    ck_assert_int_eq(recv(pair[0], &byte, 1, 0), 0);
+    ck_assert_int_eq(close(pair[0]), 0);
+    free(large);
+    close_pair();
+}
+END_TEST
+
 START_TEST(a_message_of_megabytes_arrives_whole)
 {
     size_t len = 5000000;
@@ -105,6 +134,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_small_message_arrives_whole,
+        a_socket_comes_with_a_small_message_and_goes_with_the_next,
         a_message_of_megabytes_arrives_whole,
         a_message_longer_than_allowed_is_refused_and_the_next_one_arrives,
         the_end_of_the_other_side_is_told_to_both,

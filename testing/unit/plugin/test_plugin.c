@@ -114,7 +114,7 @@ END_TEST
 START_TEST(a_missing_file_is_named)
 {
     REFUSED("/nowhere/fn.so", ENOKI_ENOTFOUND, "'/nowhere/fn.so'", "No such file");
-    REFUSED(TEST_PLUGINS, ENOKI_EPLUGIN, TEST_PLUGINS, "no fn.py (Python) or fn.sh (a program)");
+    REFUSED(TEST_PLUGINS, ENOKI_EPLUGIN, TEST_PLUGINS, "no fn.py (Python), package.json (Node.js)");
 }
 END_TEST
 

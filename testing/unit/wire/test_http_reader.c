@@ -130,6 +130,36 @@ START_TEST(connection_is_a_list_in_any_case)
 }
 END_TEST
 
+START_TEST(headers_that_are_for_us_only_are_not_passed_on)
+{
+    struct http_case *c =
+        case_read("PUT / HTTP/1.1\r\n" HOST "X-Secret: 1\r\nConnection: close, x-secret, x-gone\r\n"
+                  "TE: trailers\r\nKEEP-ALIVE: 5\r\nConnection: X-Other\r\nUpgrade: h2c\r\n"
+                  "Trailer: T\r\nProxy-Connection: x\r\nx-other: 2\r\nX-Kept: 3\r\nx-kept: 4\r\n"
+                  "Transfer-Encoding: chunked\r\nX-OTHER: 5\r\n\r\n1\r\na\r\n0\r\n\r\n");
+
+    ck_assert_int_eq(c->result, EN_HTTP_REQUEST);
+    ck_assert(c->reader.close);
+    assert_text(c->reader.request.body, "a");
+    ck_assert_uint_eq(c->reader.request.header_count, 3);
+    assert_text(c->reader.request.headers[0].name, "Host");
+    assert_text(c->reader.request.headers[1].value, "3");
+    assert_text(c->reader.request.headers[2].value, "4");
+    free(c);
+}
+END_TEST
+
+START_TEST(a_connection_header_names_only_so_many)
+{
+    char text[512] = "GET / HTTP/1.1\r\n" HOST "Connection: a";
+
+    for (int i = 0; i < 64; i++)
+        strcat(text, ",a");
+    strcat(text, "\r\n\r\n");
+    assert_refused(text, 400);
+}
+END_TEST
+
 START_TEST(http_1_0_closes)
 {
     struct http_case *c = case_read("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -181,6 +211,8 @@ int main(void)
         a_body_is_followed_by_a_nul_and_the_next_request_stays_intact,
         an_incomplete_request_is_left_as_it_was_sent,
         connection_is_a_list_in_any_case,
+        headers_that_are_for_us_only_are_not_passed_on,
+        a_connection_header_names_only_so_many,
         http_1_0_closes,
         a_client_that_waits_for_100_is_seen_only_while_its_body_is_missing,
         other_expectations_get_417,

@@ -2,7 +2,7 @@
 
 #include "check_main.h"
 #include "failing_alloc.h"
-#include "wire/utf8.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

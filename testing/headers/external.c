@@ -1,0 +1,3 @@
+#include <enoki/external.h>
+
+ENOKI_EXTERNAL(.script = "./fn.host");
