@@ -64,12 +64,19 @@ def test_a_crowd_of_connections(start):
     print(f"{count} connections: {fresh:.0f} B each when silent, {used:.0f} B after a call")
     assert used < 16384
     close_all(node, crowd, before)
-    most = memory(node)
-    crowd = connect_all(node, count)  # the next one finds room in what the first one left
-    for stream in crowd[::10]:
-        call(stream)
-    close_all(node, crowd, before)
-    assert memory(node) < most + (4 << 20)
+    # The next ones find room in what the first one left. How the allocator's pieces come to lie may
+    # let one of them grow a little; what leaks grows with every one.
+    grown = []
+    for _ in range(4):
+        most = memory(node)
+        crowd = connect_all(node, count)
+        for stream in crowd[::10]:
+            call(stream)
+        close_all(node, crowd, before)
+        grown.append(memory(node) - most)
+        if grown[-1] < 1 << 20:
+            break
+    assert min(grown) < 1 << 20, grown
     node.stop()
 
 
