@@ -4,42 +4,60 @@
 const http = require('http');
 const net = require('net');
 
-const EMPTY = Buffer.alloc(0);
+/* A body that is decoded at once. */
+const SMALL = 4096;
 /* The runtime sends these itself. */
 const OURS = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'keep-alive',
                      'proxy-connection', 'te', 'trailer', 'upgrade']);
+/* Of a response. */
+const CHUNKS = Symbol('chunks');
+const FINISH = Symbol('finish');
+const IS_CALLING = Symbol('is calling');
 /* Nobody is connected: there to be asked. */
 const socket = new net.Socket();
 Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' });
 
+/* Express puts prototypes of its own under a request and a response. What they cannot do without is
+ * therefore the objects' own, below as well. */
+
+/* For who reads the body as a stream. */
+function read() {
+    this._consumed = true;
+    if (this.rawBody.length > 0)
+        this.push(this.rawBody);
+    this.push(null);
+}
+
+/* Decoded when it is asked for. */
+const LARGE_BODY = {
+    configurable: true,
+    enumerable: true,
+    get() {
+        return (this.body = this.rawBody.utf8Slice());
+    },
+    set(value) {
+        Object.defineProperty(this, 'body', { configurable: true, enumerable: true, writable: true, value });
+    },
+};
+
 class Request extends http.IncomingMessage {
-    /* call: method, subpath, query, headers ([name, value], as sent), body, name */
-    constructor(call) {
+    /* function, method, subpath, query, headers (names and values in turn, as sent), body (bytes) */
+    constructor(name, method, subpath, query, headers, body) {
         super(socket);
-        this.method = call.method;
-        this.url = (call.subpath || '/') + (call.query ? '?' + call.query : '');
-        this.originalUrl = '/' + call.name + call.subpath + (call.query ? '?' + call.query : '');
+        const rest = query === '' ? '' : '?' + query;
+        this.method = method;
+        this.url = (subpath || '/') + rest;
+        this.originalUrl = '/' + name + subpath + rest;
         this.httpVersion = '1.1';
         this.httpVersionMajor = this.httpVersionMinor = 1;
-        const headers = {};
-        for (const [name, value] of call.headers) {
-            const key = name.toLowerCase();
-            this.rawHeaders.push(name, value);
-            if (key === 'set-cookie')
-                (headers[key] ??= []).push(value);
-            else if (headers[key] === undefined)
-                headers[key] = value;
-            else
-                headers[key] += (key === 'cookie' ? '; ' : ', ') + value;
-        }
-        headers['content-length'] ??= String(call.body.length);
-        this.headers = headers;
-        this.rawBody = call.body;
-        this.body = call.body.toString();
+        this._addHeaderLines(headers, headers.length); /* node's own way: `headers` when asked for */
         this.complete = true;
-        if (call.body.length > 0)
-            this.push(call.body);
-        this.push(null);
+        this._read = read;
+        this.rawBody = body;
+        if (body.length <= SMALL)
+            this.body = body.utf8Slice();
+        else
+            Object.defineProperty(this, 'body', LARGE_BODY);
     }
     get(name) {
         return this.headers[String(name).toLowerCase()];
@@ -70,61 +88,82 @@ function asBytes(chunk, encoding) {
     throw new TypeError(`a chunk is a string, Buffer or Uint8Array, not ${typeof chunk}`);
 }
 
-/* Own properties of the object: express puts its own prototype under it. */
-function collect(response, finish) {
-    const chunks = [];
-    const begin = () => {
-        if (!response._header)
-            response._header = 'sent';
-    };
-    response.writeHead = (status, ...more) => {
-        const headers = more.find((one) => one !== null && typeof one === 'object');
-        response.statusCode = status;
-        if (Array.isArray(headers))
-            for (let i = 0; i + 1 < headers.length; i += 2)
-                response.appendHeader(headers[i], headers[i + 1]);
-        else
-            for (const [name, value] of Object.entries(headers ?? {}))
-                response.setHeader(name, value);
-        begin();
-        return response;
-    };
-    response.write = (chunk, encoding, done) => {
-        if (response.finished)
-            throw new Error('write after end');
-        begin();
-        chunks.push(asBytes(chunk, encoding));
-        const then = typeof encoding === 'function' ? encoding : done;
-        if (then)
-            process.nextTick(then);
-        return true;
-    };
-    response.end = (chunk, encoding, done) => {
-        const then = [chunk, encoding, done].find((one) => typeof one === 'function');
-        if (response.finished)
-            return response;
-        if (chunk !== undefined && chunk !== null && typeof chunk !== 'function')
-            chunks.push(asBytes(chunk, encoding));
-        begin();
-        response.finished = true;
-        finish(response, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-        process.nextTick(() => {
-            response.emit('finish');
-            response.emit('close');
-            if (then)
-                then();
-        });
-        return response;
-    };
-    response.flushHeaders = begin;
-    response.writeContinue = response.writeProcessing = response.writeEarlyHints = () => {};
+/* --- what a response has as its own ------------------------------------------------------------ */
+
+function begin() {
+    if (!this._header)
+        this._header = 'sent';
 }
 
+function writeHead(status, ...more) {
+    const headers = more.find((one) => one !== null && typeof one === 'object');
+    this.statusCode = status;
+    if (Array.isArray(headers))
+        for (let i = 0; i + 1 < headers.length; i += 2)
+            this.appendHeader(headers[i], headers[i + 1]);
+    else
+        for (const [name, value] of Object.entries(headers ?? {}))
+            this.setHeader(name, value);
+    this.flushHeaders();
+    return this;
+}
+
+function write(chunk, encoding, done) {
+    if (this.finished)
+        throw new Error('write after end');
+    this.flushHeaders();
+    (this[CHUNKS] ??= []).push(asBytes(chunk, encoding));
+    const then = typeof encoding === 'function' ? encoding : done;
+    if (then)
+        process.nextTick(then);
+    return true;
+}
+
+/* Text that is all of the body stays as it is. */
+function bodyOf(response, chunk, encoding) {
+    const before = response[CHUNKS];
+    if (chunk === undefined || chunk === null || typeof chunk === 'function')
+        return before === undefined ? '' : Buffer.concat(before);
+    if (before !== undefined)
+        return Buffer.concat([...before, asBytes(chunk, encoding)]);
+    return typeof chunk === 'string' && typeof encoding !== 'string' ? chunk : asBytes(chunk, encoding);
+}
+
+function tellEnd(response) {
+    response.emit('finish');
+    response.emit('close');
+}
+
+function end(chunk, encoding, done) {
+    if (this.finished)
+        return this;
+    const body = bodyOf(this, chunk, encoding);
+    this.flushHeaders();
+    this.finished = true;
+    this[FINISH](this, body);
+    if (typeof chunk === 'function' || typeof encoding === 'function' || typeof done === 'function')
+        this.once('finish', [chunk, encoding, done].find((one) => typeof one === 'function'));
+    /* Who calls the function tells it when that has returned. */
+    if (!this[IS_CALLING])
+        process.nextTick(tellEnd, this);
+    return this;
+}
+
+function nothing() {}
+
 class Response extends http.ServerResponse {
+    /* finish(response, body): text or bytes */
     constructor(request, finish) {
         super(request);
         this.sendDate = false;
-        collect(this, finish);
+        this[CHUNKS] = undefined;
+        this[FINISH] = finish;
+        this[IS_CALLING] = true;
+        this.writeHead = writeHead;
+        this.write = write;
+        this.end = end;
+        this.flushHeaders = begin;
+        this.writeContinue = this.writeProcessing = this.writeEarlyHints = nothing;
     }
     status(code) {
         this.statusCode = code;
@@ -183,14 +222,23 @@ class Response extends http.ServerResponse {
     }
 }
 
-/* The headers as pairs, without those that are the runtime's. */
+/* The function, which was called with it, has returned. */
+function returned(response) {
+    response[IS_CALLING] = false;
+    if (response.finished)
+        tellEnd(response);
+}
+
+/* The headers as names and values in turn, without those that are the runtime's. */
 function headersOf(response) {
-    const pairs = [];
+    const found = [];
+    if (response.getHeaderNames().length === 0)
+        return found;
     for (const [name, value] of Object.entries(response.getHeaders()))
         if (!OURS.has(name))
             for (const one of Array.isArray(value) ? value : [value])
-                pairs.push([name, String(one)]);
-    return pairs;
+                found.push(name, String(one));
+    return found;
 }
 
-module.exports = { EMPTY, Request, Response, headersOf };
+module.exports = { Request, Response, headersOf, returned };

@@ -7,7 +7,7 @@
  *
  * What is not made, or given up, rejects with an Error whose code says why ('ENOTFOUND',
  * 'ETIMEOUT', ...: enoki/error.h). Calls of one call are made one after the other. */
-const { TYPES, Fields, bytes, u8, u16, u64 } = require('../frames.js');
+const { TYPES, Fields } = require('../frames.js');
 const kv = require('./kv.js');
 
 const host = globalThis[Symbol.for('enoki')];
@@ -40,15 +40,18 @@ async function invoke(name, body = '', options = {}) {
     const call = host?.current.getStore();
     if (call === undefined)
         throw new kv.KvError(-1, 'enoki.invoke is for calls of a function that enoki runs');
-    const headers = asPairs(options.headers);
-    const payload = [
-        u64(call.number), u64(options.timeout ?? 0), u8(options.async ? 1 : 0),
-        ...bytes(name), ...bytes(options.method ?? 'POST'), ...bytes(options.path ?? ''),
-        ...bytes(options.query ?? ''), u16(headers.length),
-        ...headers.flatMap((pair) => pair.flatMap((text) => bytes(String(text)))),
-        ...bytes(body instanceof Uint8Array ? Buffer.from(body) : String(body)),
-    ];
-    const [type, answered] = await host.ask(payload);
+    const headers = asPairs(options.headers).flat().map(String);
+    const texts = [name, options.method ?? 'POST', options.path ?? '', options.query ?? ''].map(String);
+    const given = body instanceof Uint8Array ? body : String(body);
+    const [type, answered] = await host.ask((frame) => {
+        frame.u64(call.number).u64(options.timeout ?? 0).u8(options.async ? 1 : 0);
+        for (const text of texts)
+            frame.bytes(text);
+        frame.u16(headers.length / 2);
+        for (const text of headers)
+            frame.bytes(text);
+        frame.last(given);
+    });
     const fields = new Fields(answered);
     if (type === TYPES.FAILED)
         throw new kv.KvError(fields.i32(), fields.text());

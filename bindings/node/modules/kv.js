@@ -8,7 +8,7 @@
  * Every call returns a promise. What fails rejects with a KvError, whose code says what it is
  * ('ENOTFOUND', 'ECONFLICT', ...: enoki/error.h). Values are strings, or Buffers and other bytes;
  * read, scan and modify hand out strings, items() bytes and versions. */
-const { TYPES, Fields, Stream, bytes, u8, u32, u64 } = require('../frames.js');
+const { TYPES, Fields, Stream } = require('../frames.js');
 
 /* By their numbers, from 1. */
 const NAMES = ['EINVAL', 'ENOMEM', 'ENOTFOUND', 'EIO', 'ETIMEOUT', 'EPROTO', 'ETLS', 'ECONFIG',
@@ -17,6 +17,8 @@ const NAMES = ['EINVAL', 'ENOMEM', 'ENOTFOUND', 'EIO', 'ETIMEOUT', 'EPROTO', 'ET
 const SCAN_MAX = 1000000;
 /* Of a state call that belongs to no call of the function. */
 const TIME_MS = 10000;
+/* A timer's most. */
+const TIME_MAX_MS = 2 ** 30;
 /* The other side tells best what went wrong in time: it is given a moment to. */
 const GRACE_MS = 1000;
 /* What modify waits at most for those who are faster. */
@@ -36,7 +38,9 @@ const waiting = new Map(); /* by number */
 let stream = null;
 let greeting = null; /* a promise */
 let greeted = null;  /* its ends */
-let next = 1n;
+let next = 1;
+let timer = null; /* of the first of those that wait whose time ends */
+let timerAt = Infinity;
 
 function refuse(error) {
     for (const call of waiting.values())
@@ -55,13 +59,11 @@ function onFrame(type, number, payload) {
     if (type === TYPES.WELCOME) {
         greeted.resolve();
         greeted = null;
-    } else if (type === TYPES.FAILED && number === 0n) {
+    } else if (type === TYPES.FAILED && number === 0) {
         refuse(failure(payload));
     } else {
         const call = waiting.get(number);
         waiting.delete(number);
-        if (waiting.size === 0)
-            stream.socket.unref();
         if (call !== undefined)
             (type === TYPES.FAILED ? call.reject(failure(payload)) : call.resolve(new Fields(payload)));
     }
@@ -79,26 +81,46 @@ function greet() {
     return greeting;
 }
 
-async function ask(type, ...parts) {
+/* --- time: one timer for all, which is left alone when a call is answered ----------------------- */
+
+function expire() {
+    const now = Date.now();
+    timerAt = Infinity;
+    for (const [number, call] of waiting) {
+        if (call.until <= now) {
+            waiting.delete(number);
+            call.reject(new KvError(-5, 'the state did not answer in time'));
+        } else {
+            timerAt = Math.min(timerAt, call.until);
+        }
+    }
+    timer = timerAt === Infinity ? null : setTimeout(expire, timerAt - now).unref();
+}
+
+function watch(until) {
+    if (until >= timerAt)
+        return;
+    clearTimeout(timer);
+    timerAt = until;
+    timer = setTimeout(expire, until - Date.now()).unref();
+}
+
+/* fill(frame) puts the fields behind the time. */
+async function ask(type, fill) {
     if (current === undefined)
         throw new KvError(-1, 'kv is for functions that enoki runs');
+    const now = Date.now();
     const call = current.getStore();
-    const time = call === undefined ? TIME_MS : Math.max(call.until - Date.now(), 1);
-    await greet();
+    const time = call === undefined ? TIME_MS : Math.min(Math.max(call.until - now, 1), TIME_MAX_MS);
+    if (greeting === null || greeted !== null)
+        await greet();
     return new Promise((resolve, reject) => {
         const number = next++;
-        const timer = setTimeout(() => {
-            waiting.delete(number);
-            reject(new KvError(-5, 'the state did not answer in time'));
-        }, Math.min(time + GRACE_MS, 2 ** 31 - 1));
-        timer.unref();
-        const settle = (then) => (result) => {
-            clearTimeout(timer);
-            then(result);
-        };
-        waiting.set(number, { resolve: settle(resolve), reject: settle(reject) });
-        stream.socket.ref();
-        stream.send(type, number, [u64(time), ...parts]);
+        const until = now + time + GRACE_MS;
+        fill(stream.begin(type, number).u64(time));
+        waiting.set(number, { resolve, reject, until });
+        watch(until);
+        stream.send();
     });
 }
 
@@ -107,29 +129,31 @@ async function ask(type, ...parts) {
 function checkKey(key) {
     if (typeof key !== 'string')
         throw new TypeError(`a key is a string, not ${key === null ? 'null' : typeof key}`);
-    return bytes(key);
 }
 
 function checkValue(value) {
-    if (typeof value === 'string')
-        return bytes(value);
-    if (value instanceof Uint8Array)
-        return bytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
-    throw new TypeError(`a value is a string or bytes, not ${value === null ? 'null' : typeof value}`);
+    if (typeof value !== 'string' && !(value instanceof Uint8Array))
+        throw new TypeError(`a value is a string or bytes, not ${value === null ? 'null' : typeof value}`);
 }
 
 /* What must be there: items as items() gave them, [] for nothing; undefined: whatever is. */
-function expectation(items) {
+function putExpectation(frame, items) {
+    frame.u8(items === undefined ? 0 : 1);
     if (items === undefined)
-        return [u8(0)];
-    return [u8(1), u32(items.length), ...items.flatMap((item) => bytes(item.rawVersion))];
+        return frame;
+    frame.u32(items.length);
+    for (const item of items)
+        frame.bytes(item.rawVersion);
+    return frame;
 }
 
-function range(start, count) {
+function askRange(type, start, count) {
+    const key = start ?? null;
     if (count !== undefined && (!Number.isInteger(count) || count < 0))
         throw new RangeError(`count is ${count}; allowed: whole numbers`);
-    const key = start === undefined || start === null ? bytes('') : checkKey(start);
-    return [u8(start === undefined || start === null ? 0 : 1), ...key, u64(count ?? SCAN_MAX)];
+    if (key !== null)
+        checkKey(key);
+    return ask(type, (frame) => frame.u8(key === null ? 0 : 1).bytes(key ?? '').u64(count ?? SCAN_MAX));
 }
 
 /* --- what comes -------------------------------------------------------------------------------- */
@@ -168,7 +192,8 @@ const texts = (items) => items.map((item) => item.value.toString());
 
 /* All concurrent versions of one item, with their versions. */
 async function items(key) {
-    return takeItems(await ask(TYPES.READ, ...checkKey(key)));
+    checkKey(key);
+    return takeItems(await ask(TYPES.READ, (frame) => frame.bytes(key)));
 }
 
 /* The values of all concurrent versions, at least one. */
@@ -177,7 +202,7 @@ async function read(key) {
 }
 
 async function scanItems(start, count) {
-    return takeItems(await ask(TYPES.SCAN, ...range(start, count)));
+    return takeItems(await askRange(TYPES.SCAN, start, count));
 }
 
 /* The values of at most count items from key on. */
@@ -186,21 +211,27 @@ async function scan(start, count) {
 }
 
 async function keys(start, count) {
-    const found = takeItems(await ask(TYPES.KEYS, ...range(start, count)));
+    const found = takeItems(await askRange(TYPES.KEYS, start, count));
     return [...new Set(found.map((item) => item.id))];
 }
 
 async function update(key, value, options) {
-    await ask(TYPES.UPDATE, ...checkKey(key), ...expectation(options?.expect), ...checkValue(value));
+    const expected = options?.expect;
+    checkKey(key);
+    checkValue(value);
+    await ask(TYPES.UPDATE, (frame) => putExpectation(frame.bytes(key), expected).last(value));
 }
 
 async function remove(key, options) {
-    await ask(TYPES.REMOVE, ...checkKey(key), ...expectation(options?.expect));
+    const expected = options?.expect;
+    checkKey(key);
+    await ask(TYPES.REMOVE, (frame) => putExpectation(frame.bytes(key), expected));
 }
 
 /* Adds to an append-only keygroup; the new key. */
 async function append(value) {
-    return (await ask(TYPES.APPEND, ...checkValue(value))).text();
+    checkValue(value);
+    return (await ask(TYPES.APPEND, (frame) => frame.last(value))).text();
 }
 
 /* Read, merge, write without losing anybody's write: change(values) is given the values of all
