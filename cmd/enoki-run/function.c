@@ -117,6 +117,8 @@ void function_give_up(struct function *function, const char *why)
            function->name, why);
     stop_generation(function, function->newest);
     if (function->generation != 0) {
+        en_log(node_log(function->node), ENOKI_LOG_WARN,
+               "function '%s': the version before goes on", function->name);
         settings_free(function->next);
         function->next = NULL;
     } else {

@@ -1,4 +1,5 @@
 #include "calls.h"
+#include "fixed.h"
 #include "instance.h"
 #include "node_inside.h"
 #include "reload.h"
@@ -162,6 +163,18 @@ static void submit(void *context, struct enoki_invocation *inv)
 /* --- the file ------------------------------------------------------------------------------------
  */
 
+/* Listeners, folders and the like stay as they are: silence would look as if they had changed. */
+static void tell_fixed(const struct node *node, const struct enoki_node_settings *now)
+{
+    struct en_buffer keys = EN_BUFFER_INIT(ENOKI_ERROR_MESSAGE_BYTES);
+
+    if (fixed_changes(node->options->from_file, now, &keys) == 0 && keys.len > 0)
+        en_log(&node->log, ENOKI_LOG_WARN,
+               "%s: changed, but used only once enoki-run is started anew: %s", node->file,
+               keys.data);
+    en_buffer_fini(&keys);
+}
+
 static void reload(struct node *node)
 {
     struct enoki_config *config = NULL;
@@ -176,6 +189,7 @@ static void reload(struct node *node)
     node->settings.function_count = enoki_config_get(config)->function_count;
     node->settings.remotes = enoki_config_get(config)->remotes;
     node->settings.remote_count = enoki_config_get(config)->remote_count;
+    tell_fixed(node, enoki_config_get(config));
     reload_apply(node);
     enoki_config_free(node->reloaded);
     node->reloaded = config;

@@ -27,6 +27,7 @@ struct en_options {
     struct enoki_node_settings node;
     const struct enoki_function_settings *function; /* NULL: enoki-run -c FILE, all of them */
     const char *file;                               /* -c; NULL: not given */
+    const struct enoki_node_settings *from_file;    /* what it says alone; NULL: no -c */
 };
 
 /* Go on; everything else that en_options_parse() returns is an exit status. */
