@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A shorter one could be guessed. */
@@ -86,11 +87,18 @@ static int read_token(struct access *access, const char *path, struct enoki_erro
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, access->token, sizeof(access->token) - 1);
+    struct stat status;
+    bool is_open = fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0;
 
     if (fd >= 0)
         (void)close(fd);
     while (len > 0 && isspace((unsigned char)access->token[len - 1]))
         len--;
+    if (is_open)
+        return enoki_error_set(err, ENOKI_ECONFIG,
+                               "deploy.token: %.300s: every user can read it, functions too: "
+                               "chmod o-r",
+                               path);
     if (len < TOKEN_MIN_BYTES)
         return enoki_error_set(err, ENOKI_ECONFIG, "deploy.token: %.300s: %s", path,
                                fd < 0 ? strerrordesc_np(errno)

@@ -17,7 +17,7 @@ struct language {
     int (*install)(const char *folder, const char *root, const struct identity *identity,
                    struct enoki_error *err); /* or NULL */
     const char *script; /* of a shell in the folder; NULL: nothing to do */
-    bool is_library;    /* the code is the one .so of the folder, else the folder */
+    bool is_library;    /* the code is the one .so of the folder, else what it needs */
 };
 
 #define C_SCRIPT                                                                                   \
@@ -111,6 +111,6 @@ int package_prepare(const char *env, const char *folder, const char *root,
         return rc;
     if (language->is_library)
         return find_library(folder, code_out, code_size, err);
-    (void)snprintf(code_out, code_size, "%s", folder);
+    (void)snprintf(code_out, code_size, "%s", path);
     return 0;
 }

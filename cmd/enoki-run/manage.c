@@ -1,5 +1,6 @@
 #include "manage_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +27,40 @@ static const struct path {
     const char *path;
     const char *method;
     manage_fn run;
+    bool takes_head; /* what tinyFaaS has is for its own methods alone */
 } paths[] = {
-    {"/upload", "POST", manage_upload},     {"/uploadURL", "POST", manage_upload_url},
-    {"/delete", "POST", manage_delete},
-    {"/wipe", "POST", manage_wipe},         {"/rollback", "POST", manage_roll_back},
-    {"/list", "GET", manage_list},          {"/logs", "GET", manage_logs},
-    {"/functions", "GET", manage_list_all}, {"/metrics", "GET", manage_metrics},
-    {"/health", "GET", manage_health},      {"/ready", "GET", manage_ready},
-    {"/", "GET", manage_page},
+    {"/upload", "POST", manage_upload, false},
+    {"/uploadURL", "POST", manage_upload_url, false},
+    {"/delete", "POST", manage_delete, false},
+    {"/wipe", "POST", manage_wipe, false},
+    {"/rollback", "POST", manage_roll_back, false},
+    {"/list", "GET", manage_list, false},
+    {"/logs", "GET", manage_logs, false},
+    {"/functions", "GET", manage_list_all, true},
+    {"/metrics", "GET", manage_metrics, true},
+    {"/health", "GET", manage_health, true},
+    {"/ready", "GET", manage_ready, true},
+    {"/", "GET", manage_page, true},
 };
+
+/* As the originals say it. */
+static void fail_method(struct enoki_invocation *inv, const char *needed)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof(text), "this path wants the method %s\n", needed);
+    en_invocation_fail(inv, 400, text);
+}
+
+void manage_fail_name(struct enoki_invocation *inv, int status, const char *name, size_t len)
+{
+    char text[384];
+
+    (void)snprintf(text, sizeof(text),
+                   "there is no function '%.*s' here; `enoki list` shows all\n",
+                   len < 255 ? (int)len : 255, name);
+    en_invocation_fail(inv, status, text);
+}
 
 static void serve(struct manage *manage, struct enoki_invocation *inv)
 {
@@ -43,10 +69,11 @@ static void serve(struct manage *manage, struct enoki_invocation *inv)
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         if (strcmp(inv->request.path.data, paths[i].path) != 0)
             continue;
-        if (en_request_method_is(&inv->request, paths[i].method))
+        if (en_request_method_is(&inv->request, paths[i].method) ||
+            (paths[i].takes_head && en_request_method_is(&inv->request, "HEAD")))
             paths[i].run(manage, inv);
         else
-            en_invocation_fail(inv, 400, "another method is needed here\n");
+            fail_method(inv, paths[i].method);
         return;
     }
     if (strncmp(inv->request.path.data, one, sizeof(one) - 1) == 0 &&

@@ -35,7 +35,7 @@ static struct function *named(struct manage *manage, struct enoki_invocation *in
     } else {
         function = node_find(manage->node, name, strlen(name));
         if (function == NULL)
-            en_invocation_fail(inv, 500, "there is no function of this name\n");
+            manage_fail_name(inv, 500, name, strlen(name));
     }
     json_object_put(body);
     if (tokener != NULL)

@@ -49,7 +49,7 @@ static bool read_question(struct manage *manage, struct enoki_invocation *inv,
     if (query_value(query, "name", &value)) {
         out->function = node_find(manage->node, value.data, value.len);
         if (out->function == NULL) {
-            en_invocation_fail(inv, 500, "there is no function of this name\n");
+            manage_fail_name(inv, 500, value.data, value.len);
             return false;
         }
     }

@@ -71,7 +71,7 @@ void manage_describe(struct manage *manage, struct enoki_invocation *inv, const 
 
     usage_refresh(manage->node);
     if (function == NULL)
-        en_invocation_fail(inv, 404, "there is no function of this name\n");
+        manage_fail_name(inv, 404, name, strlen(name));
     else if (report_function(function, &body) == 0)
         manage_reply(inv, 200, "application/json", &body);
     else

@@ -32,6 +32,9 @@ typedef void (*manage_fn)(struct manage *manage, struct enoki_invocation *inv);
 void manage_reply(struct enoki_invocation *inv, int status, const char *type,
                   const struct en_buffer *body);
 
+/* There is no such function. */
+void manage_fail_name(struct enoki_invocation *inv, int status, const char *name, size_t len);
+
 /* manage_functions.c */
 void manage_upload(struct manage *manage, struct enoki_invocation *inv);
 void manage_upload_url(struct manage *manage, struct enoki_invocation *inv);

@@ -76,6 +76,7 @@ static const struct metric metrics[] = {
     {"enoki_calls_queued", "gauge", "Calls that wait for a runtime", queued},
     {"enoki_async_calls", "gauge", "Accepted asynchronous calls that wait or run", async},
     {"enoki_runtimes", "gauge", "Runtime processes", instances},
+    {"enoki_workers", "gauge", "Its workers, in all runtimes", usage_workers},
     {"enoki_memory_bytes", "gauge", "Memory of its processes, shared pages in part", memory},
     {"enoki_processes", "gauge", "Its processes", processes},
     {"enoki_ready", "gauge", "1: it takes calls", is_ready},

@@ -113,6 +113,7 @@ static json_object *function_json(const struct function *function)
     add_number(object, "instances", function->instance_count);
     add_range(object, "instance_bounds", own->instances_min, own->instances_max);
     add_range(object, "workers", own->workers_min, own->workers_max);
+    add_number(object, "workers_now", usage_workers(function));
     add_number(object, "calls", function->calls);
     add_number(object, "errors", function->errors);
     add_number(object, "refused", function->refused);

@@ -117,6 +117,13 @@ static int write_meta(const char *folder, const struct deployment *deployment, c
     return rc == 0 ? sync_path(path, err) : rc;
 }
 
+/* store_drop() took the folder away meanwhile. */
+static bool is_made_again(const char *folder, const char *staged, const char *to)
+{
+    return mkdir(folder, FOLDER_MODE) == 0 && chmod(folder, FOLDER_MODE) == 0 &&
+           rename(staged, to) == 0;
+}
+
 int store_add(const char *root, const char *staged, const char *entry,
               const struct deployment *deployment, struct enoki_error *err)
 {
@@ -131,7 +138,7 @@ int store_add(const char *root, const char *staged, const char *entry,
     if ((mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST) || chmod(folder, FOLDER_MODE) != 0)
         return fail(folder, err);
     package_remove(to); /* of an upload that failed behind this */
-    if (rename(staged, to) != 0)
+    if (rename(staged, to) != 0 && (errno != ENOENT || !is_made_again(folder, staged, to)))
         return fail(to, err);
     return sync_path(folder, err);
 }
@@ -346,6 +353,15 @@ void store_remove(const char *root, const char *name, const char *version)
 
     if (join(path, root, name, version == NULL ? "" : version))
         package_remove(path);
+}
+
+void store_drop(const char *root, const char *name, const char *version)
+{
+    char folder[PATH_MAX];
+
+    store_remove(root, name, version);
+    if (join(folder, root, name, ""))
+        (void)rmdir(folder); /* unless other versions are in it */
 }
 
 int store_set_aside(const char *root, const char *name, char *out)

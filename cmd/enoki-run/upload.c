@@ -205,6 +205,13 @@ static bool is_wanted(const struct function *function, const char *version)
     return next != NULL && next->digest != NULL && strcmp(next->digest, version) == 0;
 }
 
+/* Of an upload that does not become a version. */
+static void drop_version(const struct job *job)
+{
+    if (!job->keep && job->version[0] != '\0')
+        store_drop(job->uploads->root, job->name, job->version);
+}
+
 static void clean_up(struct job *job, struct function *function)
 {
     struct uploads *uploads = job->uploads;
@@ -213,7 +220,7 @@ static void clean_up(struct job *job, struct function *function)
     if (job->keep)
         return;
     if (!is_overtaken || !is_wanted(function, job->version))
-        store_remove(uploads->root, job->name, job->version);
+        drop_version(job);
     /* A function that never worked is not kept: its upload failed. */
     if (!is_overtaken && function != NULL && function->generation == 0)
         node_remove(uploads->node, function);
@@ -262,6 +269,7 @@ static void start(struct job *job)
         job->rc = store_load(&settings, uploads->root, job->name, job->version,
                              node_settings(uploads->node), &job->err);
     if (job->rc != 0) {
+        drop_version(job);
         answer(job);
         return;
     }
@@ -274,6 +282,7 @@ static void start(struct job *job)
     job->rc = rc;
     (void)enoki_error_set(&job->err, job->rc, "'%s' cannot be deployed: %s", job->name,
                           enoki_error_text(job->rc));
+    drop_version(job);
     answer(job);
 }
 

@@ -14,6 +14,8 @@
 
 #define PROCESSES_MAX 512u
 #define DEPTH_MAX 8u
+/* The runtime starts a zygote, and that the workers. */
+#define WORKERS_DEPTH 2u
 #define CHILDREN_BYTES 8192u
 #define FRESH_MS 5000u
 #define BUDGET_NS 5000000u
@@ -60,6 +62,7 @@ static void add(struct usage *usage, pid_t pid, unsigned depth)
         return;
     usage->bytes += memory_of(pid);
     usage->processes++;
+    usage->workers += depth == WORKERS_DEPTH ? 1 : 0;
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
     if (read_file(path, text, sizeof(text)) != 0)
         return;
@@ -84,7 +87,7 @@ void usage_refresh(struct node *node)
 
     for (size_t i = 0; i < node_function_count(node) && en_clock_ns() < until_ns; i++) {
         struct function *function = node_function_at(node, i);
-        struct usage usage = {0, 0};
+        struct usage usage = {0, 0, 0};
 
         if (function->usage_at_ms != 0 && now_ms - function->usage_at_ms < FRESH_MS)
             continue;
@@ -93,4 +96,13 @@ void usage_refresh(struct node *node)
         function->usage = usage;
         function->usage_at_ms = now_ms;
     }
+}
+
+uint64_t usage_workers(const struct function *function)
+{
+    const struct enoki_function_settings *own = &function_settings(function)->function;
+
+    return strcmp(own->runtime, "thread") != 0
+               ? function->usage.workers
+               : (uint64_t)own->workers_max * function->instance_count;
 }

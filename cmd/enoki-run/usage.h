@@ -12,6 +12,7 @@
 struct usage {
     uint64_t bytes; /* proportional set size: what is shared counts as a part (PSS) */
     uint32_t processes;
+    uint32_t workers; /* those of them that run calls, in runtimes with a zygote */
 };
 
 /* Adds a process and those that it started, 512 at most. What ends meanwhile is left out. */
@@ -21,5 +22,10 @@ void usage_add(struct usage *usage, pid_t pid);
  * asks next goes on. */
 struct node;
 void usage_refresh(struct node *node);
+
+/* Its workers, as of the last look; those of enoki-thread are threads, which are as many as its
+ * runtimes were told. */
+struct function;
+uint64_t usage_workers(const struct function *function);
 
 #endif

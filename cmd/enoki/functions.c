@@ -55,6 +55,7 @@ void function_read(json_object *object, struct function_info *out)
         .instances = number(object, "instances"),
         .workers_min = number(workers, "min"),
         .workers_max = number(workers, "max"),
+        .workers_now = number(object, "workers_now"),
         .calls = number(object, "calls"),
         .errors = number(object, "errors"),
         .refused = number(object, "refused"),

@@ -15,7 +15,7 @@
 struct function_info {
     const char *name, *state, *env, *from, *runtime; /* never NULL; "" or "-" if it is not told */
     const char *created, *digest, *error;            /* "": none */
-    uint64_t instances, workers_min, workers_max;
+    uint64_t instances, workers_min, workers_max, workers_now;
     uint64_t calls, errors, refused, running, queued, restarts;
     uint64_t async_waiting, memory_bytes;
     double p50_ms, p99_ms, mean_ms;

@@ -106,6 +106,22 @@ static void print_variables(json_object *object)
         line(i == 0 ? "variables" : "", json_object_get_string(json_object_array_get_idx(list, i)));
 }
 
+static void print_runtime(const struct function_info *function)
+{
+    char text[256], least[32] = "";
+
+    if (function->workers_min != function->workers_max)
+        (void)snprintf(least, sizeof(least), "%llu to ", (unsigned long long)function->workers_min);
+    (void)snprintf(text, sizeof(text), "%s, %llu runtime%s of %s%llu worker%s; now %llu worker%s",
+                   function->runtime, (unsigned long long)function->instances,
+                   function->instances == 1 ? "" : "s", least,
+                   (unsigned long long)function->workers_max,
+                   function->workers_max == 1 ? "" : "s",
+                   (unsigned long long)function->workers_now,
+                   function->workers_now == 1 ? "" : "s");
+    line("runtime", text);
+}
+
 static void print_one(json_object *object)
 {
     struct function_info function;
@@ -124,11 +140,7 @@ static void print_one(json_object *object)
          strcmp(function.from, "file") == 0 ? "the node's configuration file" : function.from);
     line("deployed", function.created);
     line("digest", function.digest);
-    (void)snprintf(text, sizeof(text), "%s, %llu process%s, %llu to %llu workers each",
-                   function.runtime, (unsigned long long)function.instances,
-                   function.instances == 1 ? "" : "es", (unsigned long long)function.workers_min,
-                   (unsigned long long)function.workers_max);
-    line("runtime", text);
+    print_runtime(&function);
     line("memory", short_size(size, function.memory_bytes));
     (void)snprintf(text, sizeof(text),
                    "%llu, %llu failed, %llu refused; now %llu run, %llu wait, %llu "

@@ -134,3 +134,25 @@ int en_compose_secrets(const struct en_source *source, const config_setting_t *s
     out->secret_count = file->secrets.count;
     return 0;
 }
+
+const char *en_compose_code(const struct en_source *source, const struct en_file_function *file)
+{
+    static const struct {
+        const char *language, *begins;
+    } languages[] = {{"python", "fn.py"},        {"python3", "fn.py"}, {"python3-kv", "fn.py"},
+                     {"nodejs", "package.json"}, {"shell", "fn.sh"},   {"binary", "fn.sh"},
+                     {"host", "fn.host"}};
+    const char *code = file->code != NULL ? file->code : file->name, *begins = NULL, *slash;
+
+    for (size_t i = 0; i < sizeof(languages) / sizeof(languages[0]); i++) {
+        if (strcmp(file->language, languages[i].language) == 0)
+            begins = languages[i].begins;
+    }
+    slash = strrchr(code, '/');
+    if (begins != NULL && strcmp(slash == NULL ? code : slash + 1, begins) != 0)
+        code = en_arena_textf(source->arena, "%s%s%s", code,
+                              slash != NULL && slash[1] == '\0' ? "" : "/", begins);
+    else if (begins == NULL && file->code == NULL)
+        code = en_arena_textf(source->arena, "%s.so", code);
+    return code == NULL ? NULL : en_source_path(source, code);
+}

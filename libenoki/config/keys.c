@@ -169,7 +169,8 @@ static const struct en_key table[] = {
     TEXT_ROW(EN_GROUP_DEPLOY, "path", NODE(deploy_path), "enoki-functions",
              "Folder of what was uploaded; relative to the file's folder"),
     TEXT_ROW(EN_GROUP_DEPLOY, "token", NODE(token), NULL,
-             "File of the token that the management API asks for; required where it does not "
+             "File of the token that the management API asks for, which not every user may read; "
+             "required where it does not "
              "listen on loopback"),
     TEXT_ROW(EN_GROUP_DEPLOY, "ca", NODE(deploy_ca), NULL,
              "PEM file of CAs: who manages over TLS must show a certificate that one of them "
@@ -252,7 +253,8 @@ static const struct en_key table[] = {
         "python3-kv), package.json (nodejs), fn.sh (shell, binary) or fn.host (host)"),
     TEXT_ROW(
         EN_GROUP_FUNCTION, "code", FUNCTION(code), NULL,
-        "Path of the library or folder; relative to the file's folder; default NAME.so or NAME"),
+        "Path of the library, or of the folder or the file in it that begins; relative to the "
+        "file's folder; default NAME.so or NAME"),
     WORD_ROW(EN_GROUP_FUNCTION, "runtime", FUNCTION(runtime), "thread prefork process", "",
              "prefork", "Who runs the calls"),
     {.group = EN_GROUP_FUNCTION,

@@ -260,7 +260,6 @@ static int read_function(const struct en_source *source, const config_setting_t 
     const config_setting_t *setting = config_setting_get_elem(list, (unsigned)index);
     struct enoki_function_settings *out = &functions[index];
     struct en_file_function file;
-    const char *code;
     int rc;
 
     memset(&file, 0, sizeof(file));
@@ -275,11 +274,7 @@ static int read_function(const struct en_source *source, const config_setting_t 
     if (rc != 0)
         return rc;
 
-    code = file.code;
-    if (code == NULL)
-        code = en_arena_textf(source->arena, "%s%s", file.name,
-                              strcmp(file.language, "so") == 0 ? ".so" : "");
-    out->code = code == NULL ? NULL : en_source_path(source, code);
+    out->code = en_compose_code(source, &file);
     if (out->code == NULL)
         return en_source_no_memory(source);
     out->name = file.name;

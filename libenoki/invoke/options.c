@@ -45,7 +45,8 @@ static int load_file(struct owner *owner, const struct en_arguments *arguments)
         (void)fail(arguments, err.message);
         return rc == ENOKI_ECONFIG ? 2 : 1;
     }
-    owner->options.node = *enoki_config_get(owner->config);
+    owner->options.from_file = enoki_config_get(owner->config);
+    owner->options.node = *owner->options.from_file;
     return EN_OPTIONS_RUN;
 }
 
@@ -365,7 +366,9 @@ static int explain(const struct owner *owner, const struct en_arguments *argumen
     struct en_buffer text = EN_BUFFER_INIT(EXPLANATION_MAX_BYTES);
     int status = 0;
 
-    if (en_explain_settings(node, &text) != 0) {
+    if (en_explain_settings(node,
+                            owner->function.name != NULL ? EN_EXPLAIN_FUNCTION : EN_EXPLAIN_NODE,
+                            &text) != 0) {
         en_buffer_fini(&text);
         return fail(arguments, OUT_OF_MEMORY);
     }
@@ -377,8 +380,8 @@ static int explain(const struct owner *owner, const struct en_arguments *argumen
         if (access(node->functions[i].code, R_OK) == 0)
             continue;
         (void)fprintf(stderr,
-                      "%s: function '%s': the library '%s' cannot be read: build it, or "
-                      "correct 'code'\n",
+                      "%s: function '%s': '%s' cannot be read: build it, or correct 'code' and "
+                      "'language'\n",
                       arguments->program, node->functions[i].name, node->functions[i].code);
         status = 1;
     }

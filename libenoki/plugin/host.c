@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A file that a package of the language has, and its host. */
@@ -18,13 +19,25 @@ static const struct {
     {"fn.host", "external.so"},
 };
 
-int en_host_find(char *out, size_t size, const char *folder, struct enoki_error *err)
+bool en_host_is_beginning(const char *file)
+{
+    for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        if (strcmp(hosts[i].file, file) == 0)
+            return true;
+    }
+    return false;
+}
+
+int en_host_find(char *out, size_t size, const char *folder, const char *first,
+                 struct enoki_error *err)
 {
     char path[PATH_MAX];
 
     for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
         int len = snprintf(path, sizeof(path), "%s/%s", folder, hosts[i].file);
 
+        if (first != NULL && strcmp(first, hosts[i].file) != 0)
+            continue;
         if (len > 0 && (size_t)len < sizeof(path) && access(path, F_OK) == 0)
             return en_module_find(out, size, hosts[i].host, err);
     }

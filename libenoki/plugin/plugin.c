@@ -8,9 +8,11 @@
 #include <limits.h>
 #include <link.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SYMBOL "enoki_function"
 
@@ -135,21 +137,45 @@ struct place {
     size_t directory_len;
 };
 
-static int find_place(struct place *place, const char *path, struct enoki_error *err)
+static int fail_path(const char *path, struct enoki_error *err)
 {
-    struct stat status;
-    int rc;
-
-    /* An absolute path: dlopen() would look for a bare name in the system's folders. */
-    place->code = realpath(path, NULL);
-    if (place->code == NULL) {
-        rc = errno == ENOENT || errno == ENOTDIR ? ENOKI_ENOTFOUND
+    int rc = errno == ENOENT || errno == ENOTDIR ? ENOKI_ENOTFOUND
              : errno == ENOMEM                   ? ENOKI_ENOMEM
                                                  : ENOKI_EPLUGIN;
-        return enoki_error_set(err, rc,
-                               "'%s': %s: give the path of a function's library (.so) or folder",
-                               en_diagnose_path(path), strerrordesc_np(errno));
-    }
+
+    return enoki_error_set(err, rc,
+                           "'%s': %s: give the path of a function's library (.so) or folder",
+                           en_diagnose_path(path), strerrordesc_np(errno));
+}
+
+/* "FOLDER/fn.py" means the folder, and that its language is Python whatever else is in it. */
+static int find_beginning(struct place *place, const char *path, const char *file,
+                          struct enoki_error *err)
+{
+    char folder[PATH_MAX];
+    int len = snprintf(folder, sizeof(folder), "%.*s", (int)(file - path), path);
+
+    if (len < 0 || (size_t)len >= sizeof(folder) || access(path, F_OK) != 0)
+        return fail_path(path, err);
+    place->code = realpath(len == 0 ? "." : folder, NULL);
+    if (place->code == NULL)
+        return fail_path(folder, err);
+    place->file = place->host;
+    place->directory_len = strlen(place->code);
+    return en_host_find(place->host, sizeof(place->host), place->code, file, err);
+}
+
+static int find_place(struct place *place, const char *path, struct enoki_error *err)
+{
+    const char *slash = strrchr(path, '/'), *file = slash == NULL ? path : slash + 1;
+    struct stat status;
+
+    if (en_host_is_beginning(file))
+        return find_beginning(place, path, file, err);
+    /* An absolute path: dlopen() would look for a bare name in the system's folders. */
+    place->code = realpath(path, NULL);
+    if (place->code == NULL)
+        return fail_path(path, err);
     place->file = place->code;
     place->directory_len = (size_t)(strrchr(place->code, '/') - place->code);
     if (place->directory_len == 0)
@@ -158,7 +184,7 @@ static int find_place(struct place *place, const char *path, struct enoki_error 
         return 0;
     place->file = place->host;
     place->directory_len = strlen(place->code);
-    return en_host_find(place->host, sizeof(place->host), place->code, err);
+    return en_host_find(place->host, sizeof(place->host), place->code, NULL, err);
 }
 
 int en_plugin_load(struct en_plugin **out, const char *path, struct enoki_error *err)

@@ -166,13 +166,13 @@ def test_rollback_and_delete(start, folder):
         assert enoki(node, "deploy", code).status == 0
     assert enoki(node, "rollback", "f").status == 0 and node.call("f") == (200, b"1\n")
     assert enoki(node, "delete", "f").status == 0 and node.names() == ["echo"]
-    for words, status, text in ((("delete", "f"), 1, "there is no function of this name"),
+    for words, status, text in ((("delete", "f"), 1, "there is no function 'f' here"),
                                 (("delete", "echo"), 1, "configuration file"),
                                 (("rollback", "echo"), 1, "no version before"),
                                 (("delete", "f", "--data"), 1, "needs --yes"),
                                 (("wipe",), 1, "needs --yes"), (("delete",), 2, "NAME"),
                                 (("describe", "../x"), 2, "no name of a function"),
-                                (("describe", "none"), 1, "no function of this name")):
+                                (("describe", "none"), 1, "no function 'none' here")):
         done = enoki(node, *words)
         assert done.status == status and text in done.err, (words, done)
 
@@ -235,6 +235,7 @@ def test_what_answers_is_no_node(web):
 
 def test_token(start, tmp_path):
     (tmp_path / "token").write_text("0123456789abcdef\n")
+    (tmp_path / "token").chmod(0o600)
     node = start(more='listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
                       f'deploy = {{ token = "{tmp_path}/token"; }};')
     (tmp_path / "wrong").write_text("0123456789abcdeX\n")

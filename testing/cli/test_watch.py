@@ -82,6 +82,6 @@ def test_logs_have_colours_on_a_terminal_and_nothing_that_steers_it(start, folde
     assert "to ?[2J you" in at.text and "\033[36mfunction=talk handler=0" in at.text, at.text
     assert "\033[33m to ?" in at.text  # standard error is yellow
     done = enoki(node, "logs", "none")
-    assert done.status == 1 and "no function of this name" in done.err
+    assert done.status == 1 and "no function 'none' here" in done.err
     for words in (("-n", "0"), ("-n", "x"), ("a", "b"), ("../etc",)):
         assert enoki(node, "logs", *words).status == 2, words

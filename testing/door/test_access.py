@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, COVERAGE, package
+from conftest import BUILD, COVERAGE, Node, package
 
 ASK = ("import http.client, sys\n"
        "c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]), timeout=30)\n"
@@ -70,6 +70,7 @@ def test_anyone_may_if_configured(start):
 
 def test_with_a_token_who_shows_it(start, tmp_path):
     (tmp_path / "token").write_text("0123456789abcdef0123\n")
+    (tmp_path / "token").chmod(0o600)
     node = start(more=SOCKET + 'deploy = { token = "token"; };')
     assert node.manage("GET", "/list")[0] == 401
     assert node.manage("GET", "/list", Authorization="Bearer 0123456789abcdef0124")[0] == 401
@@ -78,6 +79,14 @@ def test_with_a_token_who_shows_it(start, tmp_path):
     local = Local(tmp_path / "m.sock")
     local.request("GET", "/list")
     assert local.getresponse().status == 200
+
+
+def test_a_token_that_everybody_can_read_is_none(tmp_path):
+    (tmp_path / "token").write_text("0123456789abcdef0123\n")
+    (tmp_path / "token").chmod(0o644)
+    node = Node(tmp_path, "", SOCKET + 'deploy = { token = "token"; };')
+    assert node.process.wait(60) == 1
+    node.wait_for("every user can read it, functions too: chmod o-r")
 
 
 @as_root

@@ -46,14 +46,22 @@ PATHS = {"/upload": "POST", "/uploadURL": "POST", "/delete": "POST", "/wipe": "P
 def test_another_method_is_400(node, path):
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - {PATHS[path]}:
         assert node.manage(method, path)[0] == 400, method
+    for asked, told in (("/list", b"GET"), ("/upload", b"POST")):
+        assert told in node.manage("PUT", asked)[1]
     assert node.names() == ["kept"]
+
+
+def test_load_balancers_may_ask_with_head(node):
+    for path in ("/health", "/ready", "/metrics", "/functions", "/"):
+        assert node.manage("HEAD", path) == (200, b"")
+    assert node.manage("HEAD", "/list")[0] == 400
 
 
 @pytest.mark.parametrize("path", ["/list/", "/lists", "/Upload", "/upload/x", "/logs/kept",
                                   "/uploadurl", "//list", "/nothing", "/list%20", "/functions//"])
 def test_paths_are_exact(node, path):
-    assert node.manage("GET", path) in ((404, b"404 page not found\n"),
-                                        (404, b"there is no function of this name\n"))
+    status, text = node.manage("GET", path)
+    assert status == 404 and (text == b"404 page not found\n" or text.startswith(b"there is no fun"))
 
 
 def upload(**fields):

@@ -3,6 +3,8 @@ import os
 import select
 import signal
 
+import pytest
+
 ECHO = '{ name = "echo"; code = "$LIB/echo.so"; }'
 
 
@@ -71,7 +73,7 @@ def test_a_bad_replacement_leaves_the_old_one(start):
     node = start(ECHO).wait_ready("echo")
     node.write('{ name = "echo"; code = "$LIB/nothing.so"; }')
     node.reload()
-    node.wait_for("function 'echo' cannot be started")
+    node.wait_for("function 'echo' cannot be started").wait_for("the version before goes on")
     assert node.call("echo", b"x") == (200, b"x")
     node.file.write_text("functions = (")
     node.reload()
@@ -87,3 +89,37 @@ def test_reloading_adds_and_removes(start):
     assert node.call("two", b"x") == (200, b"x")
     assert node.call("echo", b"x")[0] == 404
     assert node.describe("two")["instances"] == 2
+
+
+def test_a_reload_tells_what_has_to_wait_for_a_restart(start):
+    """Two times: nothing of it has been taken up by the first."""
+    node = start(ECHO).wait_ready("echo")
+    told = node.describe("echo")
+    assert told["workers_now"] == told["workers"]["max"]
+    node.more = ('listen = { http = "127.0.0.2:0"; management = "127.0.0.1:0"; };'
+                 'log = { access = true; };')
+    node.write('{ name = "two"; code = "$LIB/echo.so"; }')
+    for times in (1, 2):
+        node.reload()
+        node.wait_for("used only once enoki-run is started anew: listen.http, log.access", times)
+    node.wait_ready("two")
+    node.more = ""
+    node.write(ECHO)
+    node.reload()
+    node.wait_for("node.conf was read again", 3).wait_for("ready: http", 3)
+    assert node.text.count("started anew:") == 2
+
+
+@pytest.mark.parametrize("language, answer", [
+    ("python", b"python"), ("shell", b"shell"), ("nodejs", None)])
+def test_the_language_is_what_the_file_says(start, tmp_path, language, answer):
+    """Whatever else is in the folder."""
+    (tmp_path / "both").mkdir()
+    (tmp_path / "both" / "fn.py").write_text("def fn(s):\n    return 'python'\n")
+    (tmp_path / "both" / "fn.sh").write_text("#!/bin/sh\nprintf shell\n")
+    (tmp_path / "both" / "fn.sh").chmod(0o755)
+    node = start(f'{{ name = "f"; language = "{language}"; code = "both/"; }}')
+    if answer is None:
+        node.wait_for("both/package.json': No such file")
+    else:
+        assert node.wait_ready("f").call("f") == (200, answer)

@@ -42,7 +42,8 @@ def test_every_language_of_the_table(start):
         so = library.read()
     for name, env, files in (("c1", "c", {"fn__c": C_ECHO}),
                              ("so1", "so", {"fn__so": so}),
-                             ("sh1", "binary", {"fn__sh": "#!/bin/sh\nexec cat\n"}),
+                             ("sh1", "binary", {"fn__sh": "#!/bin/sh\nexec cat\n",
+                                                "fn__py": PYTHON}),  # env says which it is
                              ("kv1", "python3-kv", {"fn__py": PYTHON.replace(" + '!'", "")})):
         assert node.upload(name, env, package(**files))[0] == 200, env
         assert node.call(name, b"same") == (200, b"same"), env
@@ -80,7 +81,7 @@ def test_the_same_twice_changes_nothing_and_rollback_returns(start):
 
 
 def test_a_failed_upload_leaves_nothing_and_says_why(start):
-    node = start()
+    node = start('{ name = "echo"; code = "$LIB/echo.so"; }').wait_ready("echo")
     for env, zip_text, why in (
             ("python3", package(other__py="x"), b"fn.py"),
             ("python3", package(fn__py="def fn(:"), b"SyntaxError"),
@@ -92,9 +93,11 @@ def test_a_failed_upload_leaves_nothing_and_says_why(start):
             ("python3", base64.b64encode(b"no zip at all").decode(), b"ZIP")):
         status, text = node.upload("bad", env, zip_text)
         assert status == 500 and why in text, (env, text)
-    assert node.names() == []
-    left = [str(path) for path in (node.folder / "enoki-functions").rglob("*")]
-    assert [path for path in left if "meta.json" in path or "fn.py" in path] == []
+    status, text = node.upload("echo", "python3", package(fn__py=PYTHON))
+    assert status == 500 and b"'echo' is a function of the configuration file" in text
+    assert node.names() == ["echo"]
+    assert [str(path) for path in (node.folder / "enoki-functions").rglob("*")
+            if path.name not in (".staging", ".cache")] == []
 
 
 def test_a_bad_new_version_leaves_the_old_one(start):

@@ -259,6 +259,7 @@ def test_management_elsewhere_than_on_loopback(start, material, tmp_path):
     assert "not on loopback" in refused(
         tmp_path, listen(folder, f'ca = "{folder}/ca.crt";', management="0.0.0.0:0"))
     (tmp_path / "token").write_text("0123456789abcdef\n")
+    (tmp_path / "token").chmod(0o600)
     node = start(ECHO, listen(folder, management="0.0.0.0:0") + ' deploy = { token = "token"; };')
     node.wait_for("ready: management https://").wait_ready("echo")
     assert manage(node, context(folder))[0] == 401

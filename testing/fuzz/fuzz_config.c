@@ -22,7 +22,7 @@ static void use(const struct enoki_config *config)
 {
     struct en_buffer text = EN_BUFFER_INIT(16u << 20);
 
-    if (en_explain_settings(enoki_config_get(config), &text) != 0)
+    if (en_explain_settings(enoki_config_get(config), EN_EXPLAIN_NODE, &text) != 0)
         abort();
     en_buffer_fini(&text);
 }

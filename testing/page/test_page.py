@@ -133,6 +133,7 @@ def test_the_log_is_live_and_can_be_searched(browser, node):
 
 def test_it_asks_for_the_token(browser, node, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
     page = Page(browser, node('deploy = { token = "token"; };'))
     for text, follows in (("wrong", "That is not the token"), (TOKEN, None)):
         page.wait(lambda: page.all("dialog[open]"))

@@ -1,7 +1,5 @@
 #include "config/parse.h"
 
-#include "config/explain.h"
-
 #include "check_main.h"
 #include "failing_alloc.h"
 
@@ -390,31 +388,6 @@ START_TEST(a_file_that_cannot_be_read_is_named)
 }
 END_TEST
 
-START_TEST(a_good_file_is_explained_with_its_defaults)
-{
-    struct en_buffer out = EN_BUFFER_INIT(100000);
-    struct enoki_config *config = parse(everything);
-
-    ck_assert_int_eq(en_explain_settings(enoki_config_get(config), &out), 0);
-    ck_assert_ptr_nonnull(strstr(out.data, "node              = \"edge-1\"\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "function \"a\"\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "workers          = 1 to 4\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "workers          = 3\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "env WINDOW       = \"10\"\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "max-body         = 1KiB\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "keygroup         = shared\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "keygroup         = tinyFaaSb   (default)\n"));
-    ck_assert_ptr_nonnull(strstr(out.data, "max-abandoned    = 8   (default)\n"));
-    en_buffer_fini(&out);
-    for (size_t max = 0; max < 500; max++) {
-        out.max = max;
-        ck_assert_int_eq(en_explain_settings(enoki_config_get(config), &out), ENOKI_ELIMIT);
-        en_buffer_fini(&out);
-    }
-    enoki_config_free(config);
-}
-END_TEST
-
 START_TEST(survives_failed_allocations)
 {
     static const char *const texts[] = {everything, "stat = 1;"};
@@ -483,7 +456,6 @@ int main(void)
         compat_is_the_nodes_unless_a_function_says_otherwise,
         relative_paths_start_at_the_files_folder,
         a_file_that_cannot_be_read_is_named,
-        a_good_file_is_explained_with_its_defaults,
         survives_failed_allocations,
         loading_a_file_survives_failed_allocations,
     };

@@ -153,14 +153,14 @@ START_TEST(it_is_explained)
         "functions = ( { name = \"a\"; user = \"nobody\"; seccomp = ( \"bpf\" ); },"
         "{ name = \"b\"; seccomp = \"off\"; } );";
     static const char *const expected[] = {"isolation.users", "own (200000 to 249999)",
-                                           "user             = nobody", "default without bpf",
-                                           "seccomp          = off", "memory"};
+                                           "user                   = nobody", "default without bpf",
+                                           "seccomp                = off", "memory"};
     struct en_buffer out = EN_BUFFER_INIT(100000);
     struct enoki_error err = ENOKI_ERROR_INIT;
     struct enoki_config *config = NULL;
 
     ck_assert_int_eq(parse(&config, text, &err), 0);
-    ck_assert_int_eq(en_explain_settings(enoki_config_get(config), &out), 0);
+    ck_assert_int_eq(en_explain_settings(enoki_config_get(config), EN_EXPLAIN_NODE, &out), 0);
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
         ck_assert_msg(strstr(out.data, expected[i]) != NULL, "'%s' lacks '%s'", out.data,
                       expected[i]);

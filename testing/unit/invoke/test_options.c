@@ -330,8 +330,8 @@ END_TEST
 START_TEST(check_explains_and_runs_nothing)
 {
     STATUS(0, "function \"good\"", "--check", TEST_PLUGINS "/good.so");
-    ck_assert_ptr_nonnull(strstr(printed, "max-body         = 4MiB   (default)"));
-    STATUS(1, "the library '/nowhere/fn.so' cannot be read", "--check", "/nowhere/fn.so");
+    ck_assert_ptr_nonnull(strstr(printed, "max-body               = 4MiB   (default)"));
+    STATUS(1, "'/nowhere/fn.so' cannot be read", "--check", "/nowhere/fn.so");
     STATUS(1, "function \"thumbnail\"", "--check", "-c", NODE_CONF);
     ck_assert_ptr_nonnull(strstr(printed, "function \"echo\""));
     STATUS(1, "function \"echo\"", "--check", "-c", NODE_CONF, "-n", "echo");
