@@ -10,6 +10,7 @@ import http.client
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -114,7 +115,7 @@ HOSTS = {
     "cpp": Host(library=BUILD / "bindings" / "cpp" / "conform.so", runs_inside=True),
     "python": Host({"fn.py": PYTHON}, lacks=["bytes"], runs_inside=True),
     "nodejs": Host({"package.json": '{"name": "fn"}', "index.js": NODE}),
-    "shell": Host({"fn.sh": SHELL}, lacks=["log", "header", "count"], crash=(500,)),
+    "shell": Host({"fn.sh": SHELL}, lacks=["log", "header", "count", "cpu"], crash=(500,)),
     "host": Host({"fn.host": (HERE / "minimal" / "fn.host").read_text(), "code.txt": MINIMAL}),
 }
 
@@ -198,6 +199,21 @@ class Hosts(unittest.TestCase):
             self.assertEqual(self.call_again(server), (200, b"x"))
 
         self.each(check, "--timeout", "1s")
+
+    def test_a_call_that_computes_for_too_long_is_given_up(self):
+        def check(host, runtime, server):
+            if runtime == "thread" and "cpu" in host.lacks:
+                return
+            status, text = running.call(server.url, b"do:loop")
+            self.assertEqual((status, b"limit: cpu" in text), (504, True), text)
+            for _ in range(1000):
+                if "limit=cpu" in server.text:
+                    break
+                time.sleep(0.01)
+            self.assertIn("limit=cpu", server.text)
+            self.assertEqual(self.call_again(server), (200, b"x"))
+
+        self.each(check, "--cpu", "300ms", "--timeout", "60s")
 
     @staticmethod
     def call_again(server):

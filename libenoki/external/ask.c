@@ -1,6 +1,7 @@
 #include "external/external.h"
 
 #include "base/clock.h"
+#include "invoke/env.h"
 #include "wire/frame_invoke.h"
 
 #include <enoki/invoke.h>
@@ -11,6 +12,17 @@
 #define HEADERS_MAX 32u
 /* For what needs no time but its sending. */
 #define REFUSED_MS 1000u
+/* Of frames that wait or run. */
+#define ASKED_MAX_BYTES (1u << 30)
+
+/* An INVOKE frame that waits for a thread. */
+struct en_external_asked {
+    struct en_external_asked *next;
+    struct en_external_call *of; /* which waits until it is done */
+    uint64_t number;
+    size_t len;
+    char payload[];
+};
 
 /* What one INVOKE frame asks for. */
 struct asked {
@@ -101,7 +113,7 @@ static void tell(struct en_external *self, uint64_t number, const struct enoki_a
     en_buffer_fini(&out);
 }
 
-void en_external_refuse_asked(struct en_external *self, uint64_t number)
+static void refuse(struct en_external *self, uint64_t number)
 {
     struct enoki_error err = ENOKI_ERROR_INIT;
 
@@ -110,38 +122,158 @@ void en_external_refuse_asked(struct en_external *self, uint64_t number)
     tell(self, number, NULL, &err, en_clock_ms() + REFUSED_MS);
 }
 
-static void run_one(struct en_external *self, struct enoki_call *call, uint64_t number,
-                    const void *payload, size_t len, uint64_t until_ms)
+/* The program hears of the end of the time before its own call is given up. */
+static void bound_time(struct enoki_invoke_options *options, uint64_t until_ms)
 {
-    struct enoki_error err = ENOKI_ERROR_INIT;
-    struct enoki_answer *answer = NULL;
-    struct asked asked;
-    int rc = take_asked(&asked, payload, len);
+    uint64_t now = en_clock_ms(), left = until_ms > now ? until_ms - now : 1;
 
-    if (rc == 0)
-        rc = enoki_call_invoke(call, asked.name, &asked.options, &answer, &err);
-    else
-        (void)enoki_error_set(&err, rc, "the call cannot be read: %s", enoki_error_text(rc));
-    tell(self, number, rc == 0 ? answer : NULL, &err, until_ms);
-    enoki_answer_free(answer);
-    free(asked.texts);
+    if (options->timeout_ms == 0 || options->timeout_ms > left)
+        options->timeout_ms = left;
 }
 
-void en_external_run_asked(struct en_external *self, struct en_external_call *wait,
-                           struct enoki_call *call, uint64_t until_ms)
+/* Consumes it. */
+static void run(struct en_external *self, struct en_external_asked *frame)
 {
-    struct en_buffer asked;
-    struct en_frame_head head;
+    struct enoki_call call = *frame->of->call; /* others may run in its name just now */
+    struct enoki_error err = ENOKI_ERROR_INIT;
+    struct enoki_answer *answer = NULL;
+    uint64_t until_ms = frame->of->until_ms;
+    struct asked asked;
+    int rc = take_asked(&asked, frame->payload, frame->len);
+
+    bound_time(&asked.options, until_ms);
+    if (rc == 0)
+        rc = enoki_call_invoke(&call, asked.name, &asked.options, &answer, &err);
+    else
+        (void)enoki_error_set(&err, rc, "the call cannot be read: %s", enoki_error_text(rc));
+    tell(self, frame->number, rc == 0 ? answer : NULL, &err, until_ms);
+    enoki_answer_free(answer);
+    free(asked.texts);
+    (void)pthread_mutex_lock(&self->lock);
+    self->asked_bytes -= frame->len;
+    frame->of->asking--;
+    (void)pthread_cond_signal(&frame->of->changed);
+    (void)pthread_mutex_unlock(&self->lock);
+    free(frame);
+}
+
+/* --- threads that wait for answers, as many as are asked for at the same time ------------------ */
+
+/* With the lock. NULL: nothing waits. */
+static struct en_external_asked *pop(struct en_external *self)
+{
+    struct en_external_asked *frame = self->asked;
+
+    if (frame == NULL)
+        return NULL;
+    self->asked = frame->next;
+    self->asked_count--;
+    if (self->asked == NULL)
+        self->asked_end = &self->asked;
+    return frame;
+}
+
+static void *keep_asking(void *context)
+{
+    struct en_external *self = context;
+    struct en_external_asked *frame;
 
     (void)pthread_mutex_lock(&self->lock);
-    asked = wait->asked;
-    wait->asked = (struct en_buffer)EN_BUFFER_INIT(EN_EXTERNAL_ASKED_MAX_BYTES);
-    (void)pthread_mutex_unlock(&self->lock);
-    /* Whole frames, whose heads were read before. */
-    for (size_t at = 0; at < asked.len; at += EN_FRAME_HEAD_BYTES + head.len) {
-        if (en_frame_head_read(asked.data + at, &head) != 0)
-            break;
-        run_one(self, call, head.call, asked.data + at + EN_FRAME_HEAD_BYTES, head.len, until_ms);
+    while ((frame = pop(self)) != NULL || !self->askers_end) {
+        if (frame == NULL) {
+            (void)pthread_cond_wait(&self->to_ask, &self->lock);
+            continue;
+        }
+        self->askers_free--;
+        (void)pthread_mutex_unlock(&self->lock);
+        run(self, frame);
+        (void)pthread_mutex_lock(&self->lock);
+        self->askers_free++;
     }
-    en_buffer_fini(&asked);
+    (void)pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* With the lock. */
+static void push(struct en_external *self, struct en_external_asked *frame)
+{
+    *self->asked_end = frame;
+    self->asked_end = &frame->next;
+    self->asked_count++;
+    if (self->asked_count > self->askers_free && self->asker_count < EN_EXTERNAL_ASKERS_MAX &&
+        pthread_create(&self->askers[self->asker_count], NULL, keep_asking, self) == 0) {
+        self->asker_count++;
+        self->askers_free++;
+    }
+    (void)pthread_cond_signal(&self->to_ask);
+}
+
+/* The call in whose name it is asked, which stays from now on; NULL: there is none. ENOKI_ELIMIT */
+static int hold_call(struct en_external *self, uint64_t id, size_t len,
+                     struct en_external_call **out)
+{
+    int rc = 0;
+
+    (void)pthread_mutex_lock(&self->lock);
+    *out = en_external_find(self, id);
+    if (*out != NULL && self->asked_bytes > ASKED_MAX_BYTES)
+        rc = ENOKI_ELIMIT;
+    if (*out != NULL && rc == 0) {
+        (*out)->asking++;
+        self->asked_bytes += len;
+    }
+    (void)pthread_mutex_unlock(&self->lock);
+    return rc;
+}
+
+/* Where no thread can be had, the one that reads does it. */
+static void hand_over(struct en_external *self, struct en_external_asked *frame)
+{
+    struct en_external_asked *ours = NULL;
+
+    (void)pthread_mutex_lock(&self->lock);
+    push(self, frame);
+    if (self->asker_count == 0)
+        ours = pop(self);
+    (void)pthread_mutex_unlock(&self->lock);
+    if (ours != NULL)
+        run(self, ours);
+}
+
+int en_external_ask(struct en_external *self, const struct en_frame_head *head,
+                    const void *payload)
+{
+    struct en_frame_reader reader = {payload, head->len, false};
+    uint64_t id = en_frame_take_u64(&reader);
+    struct en_external_asked *frame;
+    struct en_external_call *call = NULL;
+    int rc;
+
+    if (reader.is_bad)
+        return ENOKI_EPROTO;
+    frame = malloc(sizeof(*frame) + head->len);
+    rc = frame == NULL ? ENOKI_ENOMEM : hold_call(self, id, head->len, &call);
+    if (rc == 0 && call == NULL)
+        refuse(self, head->call);
+    if (rc != 0 || call == NULL) {
+        free(frame);
+        return rc;
+    }
+    *frame = (struct en_external_asked){.of = call, .number = head->call, .len = head->len};
+    memcpy(frame->payload, payload, head->len);
+    /* Before several threads copy it. What fails here fails there too, and is told. */
+    (void)!en_call_begin_trace(call->call);
+    hand_over(self, frame);
+    return 0;
+}
+
+void en_external_end_asking(struct en_external *self)
+{
+    (void)pthread_mutex_lock(&self->lock);
+    self->askers_end = true;
+    (void)pthread_cond_broadcast(&self->to_ask);
+    (void)pthread_mutex_unlock(&self->lock);
+    for (uint32_t i = 0; i < self->asker_count; i++)
+        (void)pthread_join(self->askers[i], NULL);
+    self->asker_count = 0;
 }

@@ -1,6 +1,7 @@
 #include "external/external.h"
 
 #include "base/clock.h"
+#include "invoke/bounds.h"
 #include "invoke/env.h"
 #include "wire/frame_invoke.h"
 
@@ -44,15 +45,27 @@ static int bring_up(struct en_external *self, uint64_t until_ms, struct enoki_er
     return 0;
 }
 
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t clock;
+
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(condition, &clock);
+    (void)pthread_condattr_destroy(&clock);
+}
+
 static void free_external(struct en_external *self)
 {
     if (self == NULL)
         return;
+    en_external_end_asking(self);
     en_external_end(self);
     en_external_end_state(self);
     en_external_words_fini(&self->words);
     en_buffer_fini(&self->input);
     (void)pthread_mutex_destroy(&self->writing);
+    (void)pthread_cond_destroy(&self->to_ask);
     (void)pthread_cond_destroy(&self->changed);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
@@ -62,7 +75,6 @@ static int new_external(struct en_external **out, const struct enoki_external *e
                         const struct enoki_env *env, struct enoki_error *err)
 {
     struct en_external *self = calloc(1, sizeof(*self));
-    pthread_condattr_t clock;
     int rc;
 
     if (self == NULL)
@@ -73,10 +85,9 @@ static int new_external(struct en_external **out, const struct enoki_external *e
     self->calls_fd = self->state_fd = -1;
     self->far_ends[0] = self->far_ends[1] = -1;
     self->door[0] = self->door[1] = -1;
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&self->changed, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    self->asked_end = &self->asked;
+    init_condition(&self->changed);
+    init_condition(&self->to_ask);
     (void)pthread_mutex_init(&self->lock, NULL);
     (void)pthread_mutex_init(&self->writing, NULL);
     rc = en_external_words_init(&self->words, external, env, err);
@@ -132,9 +143,12 @@ static int begin(struct en_external *self, struct en_external_call *wait, uint64
 {
     int rc;
 
+    init_condition(&wait->changed);
     (void)pthread_mutex_lock(&self->lock);
     rc = bring_up(self, until_ms, err);
     if (rc == 0) {
+        if (self->in_flight == 0)
+            self->rounds++;
         wait->id = ++self->next_call;
         wait->next = self->waiting;
         self->waiting = wait;
@@ -179,9 +193,9 @@ static int send_call(struct en_external *self, uint64_t id, const struct enoki_c
     return rc;
 }
 
-static int answer_late(struct enoki_call *call, struct enoki_error *err)
+static int answer_504(struct enoki_call *call, const char *text, struct enoki_error *err)
 {
-    int rc = enoki_call_replyf(call, err, "the call took too long\n");
+    int rc = enoki_call_reply(call, text, strlen(text), err);
 
     return rc == 0 ? enoki_call_reply_status(call, 504, err) : rc;
 }
@@ -199,23 +213,27 @@ static int give_up(struct en_external *self, const struct en_external_call *wait
     if (is_alone || self->doubt_ms == 0)
         self->doubt_ms = en_clock_ms() + (is_alone ? 0 : SIGN_MS);
     en_external_judge(self);
+    en_external_wake_all(self);
     (void)pthread_mutex_unlock(&self->lock);
     if (!is_alone && en_frame_empty_put(&out, EN_FRAME_CANCEL, wait->id) == 0)
         (void)!en_external_send(self, &out, en_clock_ms() + LAST_MS / 2);
     en_buffer_fini(&out);
-    return answer_late(call, err);
+    return answer_504(call, EN_CALL_LATE_TEXT, err);
 }
 
 static int tell_end(struct en_external *self, struct enoki_call *call, struct enoki_error *err)
 {
     char how[64];
-    bool is_hung;
+    bool is_hung, is_used_up;
     int rc;
 
     en_external_await_end(self, how, sizeof(how));
     (void)pthread_mutex_lock(&self->lock);
     is_hung = self->is_hung;
+    is_used_up = self->is_used_up;
     (void)pthread_mutex_unlock(&self->lock);
+    if (is_used_up)
+        return answer_504(call, EN_CALL_USED_UP_TEXT, err);
     enoki_env_log(call->env, ENOKI_LOG_ERROR, "the function's program ended: %s", how);
     rc = enoki_call_replyf(call, err, "the function's program ended during this call (%s)\n",
                            is_hung ? "killed for another call that it did not answer in time"
@@ -254,17 +272,17 @@ static int take_answer(const struct en_external *self, const struct en_external_
 int enoki_external_invoke(void *instance, struct enoki_call *call, struct enoki_error *err)
 {
     struct en_external *self = instance;
-    struct en_external_call wait = {.answer = EN_BUFFER_INIT(SIZE_MAX / 4),
-                                    .asked = EN_BUFFER_INIT(EN_EXTERNAL_ASKED_MAX_BYTES)};
     int64_t left = enoki_call_remaining_ms(call) - LAST_MS;
     uint64_t until_ms = en_clock_ms() + (left > 0 ? (uint64_t)left : 0);
+    struct en_external_call wait = {
+        .call = call, .until_ms = until_ms, .answer = EN_BUFFER_INIT(SIZE_MAX / 4)};
     int rc = begin(self, &wait, until_ms, err);
 
     if (rc != 0)
-        return rc == ENOKI_ETIMEOUT ? answer_late(call, err) : rc;
+        return rc == ENOKI_ETIMEOUT ? answer_504(call, EN_CALL_LATE_TEXT, err) : rc;
     rc = send_call(self, wait.id, call, until_ms);
     if (rc == 0)
-        rc = en_external_await(self, &wait, call, until_ms);
+        rc = en_external_await(self, &wait);
     if (rc == 0)
         rc = take_answer(self, &wait, call, err);
     else if (rc == ENOKI_ETIMEOUT)
@@ -276,6 +294,6 @@ int enoki_external_invoke(void *instance, struct enoki_call *call, struct enoki_
                               enoki_error_text(rc));
     end(self, &wait);
     en_buffer_fini(&wait.answer);
-    en_buffer_fini(&wait.asked);
+    (void)pthread_cond_destroy(&wait.changed);
     return rc;
 }

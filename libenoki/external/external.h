@@ -25,20 +25,27 @@ struct en_external_words {
     char **environment; /* ends with NULL */
 };
 
+/* Calls of other functions that run at the same time. */
+#define EN_EXTERNAL_ASKERS_MAX 16
+
 enum en_external_phase {
     EN_EXTERNAL_ENDED = 0,
     EN_EXTERNAL_STARTING,
     EN_EXTERNAL_RUNNING,
 };
 
-/* A call that waits for its answer. */
+/* A call that waits for its answer; what may change is protected by the program's lock. */
 struct en_external_call {
     struct en_external_call *next;
+    struct enoki_call *call;
     uint64_t id;
+    uint64_t until_ms;
+    pthread_cond_t changed; /* its thread waits there, if another one reads */
+    bool is_waiting;
     bool is_done;
+    uint32_t asking;         /* calls of other functions that run in its name */
     size_t too_long;         /* bytes of an answer that was not taken; 0: it is in answer */
     struct en_buffer answer; /* the payload of an ANSWER */
-    struct en_buffer asked;  /* INVOKE frames that its thread is to run */
 };
 
 struct en_external {
@@ -55,6 +62,7 @@ struct en_external {
     bool is_wanted;    /* the keeper is to start one */
     bool is_stopping;  /* the keeper is to end */
     bool is_hung;      /* it was killed for a call that took too long */
+    bool is_used_up;   /* it was killed for a call that computed too long */
     uint64_t doubt_ms; /* when it is, if it says nothing until then; 0: it is not in doubt */
     pid_t pid;        /* 0: there is none to be killed */
     int status;       /* of the last one's end, as waitpid() gives it */
@@ -64,6 +72,14 @@ struct en_external {
     uint32_t in_flight; /* threads that use calls_fd */
     struct en_external_call *waiting;
     bool has_reader; /* one of them reads for all */
+    uint64_t rounds; /* answers, and calls that found no other */
+    uint64_t cpu_round, cpu_ns; /* the last round that was looked at, and the first look in it */
+    struct en_external_asked *asked, **asked_end; /* for askers */
+    size_t asked_count, asked_bytes; /* that wait; that wait or run */
+    pthread_cond_t to_ask;
+    pthread_t askers[EN_EXTERNAL_ASKERS_MAX];
+    uint32_t asker_count, askers_free;
+    bool askers_end;
 
     int calls_fd;            /* the keeper's to replace while nobody is in flight */
     pthread_mutex_t writing; /* of whole frames */
@@ -117,20 +133,29 @@ ENOKI_MUST_CHECK int en_external_greet(struct en_external *self, struct enoki_er
 /* Sends the frames of out whole. ENOKI_ETIMEOUT, ENOKI_ECLOSED */
 ENOKI_MUST_CHECK int en_external_send(struct en_external *self, const struct en_buffer *out,
                                       uint64_t until_ms);
-/* Until the call is done, in whose name it may ask for others. ENOKI_ETIMEOUT, ENOKI_ECLOSED:
- * it is gone */
-ENOKI_MUST_CHECK int en_external_await(struct en_external *self, struct en_external_call *wait,
-                                       struct enoki_call *call, uint64_t until_ms);
+/* Until the call is done, and what runs in its name too. ENOKI_ETIMEOUT, ENOKI_ECLOSED: the
+ * program is gone */
+ENOKI_MUST_CHECK int en_external_await(struct en_external *self, struct en_external_call *wait);
+/* With the lock: the call of that number; NULL: nobody waits for it. */
+struct en_external_call *en_external_find(const struct en_external *self, uint64_t id);
+/* With the lock: those who wait look again. */
+void en_external_wake_all(struct en_external *self);
 
 /* --- ask.c: calls of other functions ---------------------------------------------------------- */
 
-#define EN_EXTERNAL_ASKED_MAX_BYTES (1u << 30)
+/* Runs what an INVOKE frame asks for, and answers it; soon, on a thread that is there for that.
+ * ENOKI_EPROTO, ENOKI_ENOMEM, ENOKI_ELIMIT: too much is asked for at once */
+ENOKI_MUST_CHECK int en_external_ask(struct en_external *self, const struct en_frame_head *head,
+                                     const void *payload);
+/* Nobody waits for a call any more. */
+void en_external_end_asking(struct en_external *self);
 
-/* Runs the INVOKE frames that were handed to the call, and answers them. */
-void en_external_run_asked(struct en_external *self, struct en_external_call *wait,
-                           struct enoki_call *call, uint64_t until_ms);
-/* Answers one that no call is there for. */
-void en_external_refuse_asked(struct en_external *self, uint64_t number);
+/* --- limits.c: what a program computes -------------------------------------------------------- */
+
+/* When to look next; UINT64_MAX: no need to. */
+uint64_t en_external_next_look(const struct en_external *self);
+/* With the lock: kills it if a call has computed for too long. */
+void en_external_look(struct en_external *self);
 
 /* With the lock: until something changes, or then. */
 void en_external_wait(struct en_external *self, uint64_t until_ms);

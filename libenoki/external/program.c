@@ -274,7 +274,7 @@ static void *keep(void *context)
             continue;
         }
         close_sockets(self);
-        self->is_wanted = self->is_hung = false;
+        self->is_wanted = self->is_hung = self->is_used_up = false;
         self->doubt_ms = 0;
         self->phase = EN_EXTERNAL_STARTING;
         (void)pthread_mutex_unlock(&self->lock);

@@ -142,34 +142,13 @@ static int pass_line(const void *payload, size_t len)
     return 0;
 }
 
-/* With the lock. */
-static struct en_external_call *find_call(const struct en_external *self, uint64_t id)
+struct en_external_call *en_external_find(const struct en_external *self, uint64_t id)
 {
     struct en_external_call *call = self->waiting;
 
     while (call != NULL && call->id != id)
         call = call->next;
     return call;
-}
-
-/* To the thread of the call that it is asked for in the name of. */
-static int take_asked(struct en_external *self, const struct en_frame_head *head)
-{
-    const char *frame = self->input.data;
-    struct en_frame_reader reader = {(const unsigned char *)frame + EN_FRAME_HEAD_BYTES, head->len,
-                                     false};
-    uint64_t id = en_frame_take_u64(&reader);
-    struct en_external_call *call;
-    int rc = reader.is_bad ? ENOKI_EPROTO : 0;
-
-    (void)pthread_mutex_lock(&self->lock);
-    call = find_call(self, id);
-    if (rc == 0 && call != NULL)
-        rc = en_buffer_append(&call->asked, frame, EN_FRAME_HEAD_BYTES + head->len);
-    (void)pthread_mutex_unlock(&self->lock);
-    if (rc == 0 && call == NULL)
-        en_external_refuse_asked(self, head->call);
-    return rc;
 }
 
 /* An answer that nobody waits for any more is no mistake. */
@@ -179,13 +158,15 @@ static int take_answer(struct en_external *self, const struct en_frame_head *hea
     int rc = 0;
 
     (void)pthread_mutex_lock(&self->lock);
-    call = find_call(self, head->call);
+    call = en_external_find(self, head->call);
     if (call != NULL && !call->is_done) {
         if (head->len > longest(self))
             call->too_long = head->len;
         else
             rc = en_buffer_append(&call->answer, self->input.data + EN_FRAME_HEAD_BYTES, head->len);
         call->is_done = rc == 0;
+        self->rounds++;
+        (void)pthread_cond_signal(&call->changed);
     }
     (void)pthread_mutex_unlock(&self->lock);
     return rc;
@@ -200,7 +181,7 @@ static int take_frames(struct en_external *self)
         if (head.type == EN_FRAME_ANSWER)
             rc = take_answer(self, &head);
         else if (head.type == EN_FRAME_INVOKE)
-            rc = take_asked(self, &head);
+            rc = en_external_ask(self, &head, self->input.data + EN_FRAME_HEAD_BYTES);
         else if (head.type == EN_FRAME_LOG)
             rc = pass_line(self->input.data + EN_FRAME_HEAD_BYTES, head.len);
         else
@@ -232,36 +213,70 @@ static int take_turn(struct en_external *self, uint64_t until_ms)
     self->has_reader = false;
     if (rc > 0)
         self->doubt_ms = 0;
-    (void)pthread_cond_broadcast(&self->changed);
+    else if (rc == 0)
+        en_external_look(self);
     return frames;
 }
 
-int en_external_await(struct en_external *self, struct en_external_call *wait,
-                      struct enoki_call *call, uint64_t until_ms)
+void en_external_wake_all(struct en_external *self)
+{
+    for (struct en_external_call *call = self->waiting; call != NULL; call = call->next)
+        (void)pthread_cond_signal(&call->changed);
+}
+
+/* Somebody who waits reads from now on, if nobody does. */
+static void pass_reading(struct en_external *self)
+{
+    struct en_external_call *call = self->waiting;
+
+    while (call != NULL && (!call->is_waiting || call->is_done))
+        call = call->next;
+    if (call != NULL && !self->has_reader)
+        (void)pthread_cond_signal(&call->changed);
+}
+
+static void wait_for_reader(struct en_external *self, struct en_external_call *wait,
+                            uint64_t until_ms)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                                   .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+    wait->is_waiting = true;
+    (void)pthread_cond_timedwait(&wait->changed, &self->lock, &until);
+    wait->is_waiting = false;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+int en_external_await(struct en_external *self, struct en_external_call *wait)
 {
     int rc = 0;
 
     (void)pthread_mutex_lock(&self->lock);
     while (!wait->is_done && rc == 0) {
-        uint64_t next_ms = until_ms;
+        uint64_t next_ms = wait->until_ms;
 
         en_external_judge(self);
-        if (self->doubt_ms != 0 && self->doubt_ms < next_ms)
-            next_ms = self->doubt_ms;
-        if (en_clock_ms() >= until_ms) {
+        if (self->doubt_ms != 0)
+            next_ms = earlier(next_ms, self->doubt_ms);
+        if (en_clock_ms() >= wait->until_ms) {
             rc = ENOKI_ETIMEOUT;
-        } else if (wait->asked.len > 0) {
-            (void)pthread_mutex_unlock(&self->lock);
-            en_external_run_asked(self, wait, call, until_ms);
-            (void)pthread_mutex_lock(&self->lock);
         } else if (self->has_reader) {
-            en_external_wait(self, next_ms);
+            wait_for_reader(self, wait, next_ms);
         } else {
             self->has_reader = true;
             (void)pthread_mutex_unlock(&self->lock);
+            next_ms = earlier(next_ms, en_external_next_look(self));
             rc = take_turn(self, next_ms) < 0 && !wait->is_done ? ENOKI_ECLOSED : 0;
         }
     }
+    pass_reading(self);
+    /* They use the call, and end with its time. */
+    while (wait->asking > 0)
+        (void)pthread_cond_wait(&wait->changed, &self->lock);
     (void)pthread_mutex_unlock(&self->lock);
     return rc;
 }

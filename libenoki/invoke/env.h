@@ -32,4 +32,7 @@ struct enoki_call {
     struct en_trace trace;
 };
 
+/* Finds the call's trace, so that copies of it can call others on several threads. ENOKI_EIO */
+ENOKI_MUST_CHECK int en_call_begin_trace(struct enoki_call *call);
+
 #endif

@@ -48,6 +48,14 @@ static int find_trace(const struct enoki_env *env, struct enoki_call *call, stru
     return 0;
 }
 
+int en_call_begin_trace(struct enoki_call *call)
+{
+    uint8_t random[EN_TRACE_RANDOM_BYTES];
+    struct en_trace trace;
+
+    return call->has_trace ? 0 : find_trace(call->env, call, &trace, random);
+}
+
 static bool has_header(const struct en_reply *collected, const char *name)
 {
     struct en_header headers[EN_REPLY_HEADERS_MAX];

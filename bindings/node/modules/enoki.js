@@ -6,7 +6,7 @@
  *   if (answer.status === 200) console.log(answer.text());
  *
  * What is not made, or given up, rejects with an Error whose code says why ('ENOTFOUND',
- * 'ETIMEOUT', ...: enoki/error.h). Calls of one call are made one after the other. */
+ * 'ETIMEOUT', ...: enoki/error.h). Several that are open run at the same time. */
 const { TYPES, Fields } = require('../frames.js');
 const kv = require('./kv.js');
 

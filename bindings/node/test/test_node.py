@@ -316,6 +316,7 @@ class Invoke(Case):
     def test_functions_call_others_in_every_runtime(self):
         self.package("""
             const enoki = require('enoki');
+            const waiting = [];
             module.exports = async (req, res) => {
                 const [command, ...rest] = req.body.split(' ');
                 try {
@@ -326,6 +327,14 @@ class Invoke(Case):
                         const answers = await Promise.all(
                             rest.map((word) => enoki.invoke('thread', `echo ${word}`)));
                         return res.send(answers.map((one) => one.text()).join('|'));
+                    }
+                    if (command === 'meet') {
+                        await Promise.all([...'abcd'].map(() => enoki.invoke('thread', 'wait')));
+                        return res.send('all met');
+                    }
+                    if (command === 'wait') {
+                        waiting.push(res);
+                        return waiting.length < 4 ? 0 : waiting.splice(0).forEach((one) => one.send(''));
                     }
                     if (command === 'late') {
                         res.send('');
@@ -343,7 +352,7 @@ class Invoke(Case):
         config = self.folder / "node.conf"
         config.write_text("functions = (" + ", ".join(
             f'{{ name = "{runtime}"; code = "demo"; language = "nodejs"; runtime = "{runtime}"; '
-            'workers = 2; }' for runtime in RUNTIMES) + ");\nisolation = { users = \"shared\"; };")
+            'workers = 8; }' for runtime in RUNTIMES) + ");\nisolation = { users = \"shared\"; };")
         server = running.Server([str(BUILD / "cmd" / "enoki-run"), "-c", str(config)])
         self.addCleanup(server.close)
         base = server.wait_ready().rsplit("/", 1)[0]
@@ -356,7 +365,8 @@ class Invoke(Case):
                                  ("call prefork hello", "203 b PUT,/sub,1,c,hello"),
                                  ("call nobody hello", "ENOTFOUND"), ("call a.b x", "EINVAL"),
                                  ("async process x", "202 undefined "),
-                                 ("both x y", "POST,/,1,,x|POST,/,1,,y")]:
+                                 ("both x y", "POST,/,1,,x|POST,/,1,,y"),
+                                 ("meet", "all met")]:
                 with self.subTest(runtime=runtime, body=body):
                     self.assertEqual(running.call(f"{base}/{runtime}", body.encode()),
                                      (200, answer.encode()))
