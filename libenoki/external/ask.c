@@ -157,7 +157,8 @@ static void run(struct en_external *self, struct en_external_asked *frame)
     free(frame);
 }
 
-/* --- threads that wait for answers, as many as are asked for at the same time ------------------ */
+/* --- threads that wait for answers, as many as are asked for at the same time -----------------
+ */
 
 /* With the lock. NULL: nothing waits. */
 static struct en_external_asked *pop(struct en_external *self)
