@@ -57,7 +57,10 @@ static bool add_needs(struct confine *confine, const struct settings *settings)
         return false;
     added = add(confine, "--needs",
                 en_arena_textf(&confine->arena, "%s", settings->function.code)) &&
-            add(confine, "--needs", confine->identity.folder);
+            add(confine, "--needs", confine->identity.folder) &&
+            (settings->remotes_ca == NULL ||
+             add(confine, "--needs",
+                 en_arena_textf(&confine->arena, "%s", settings->remotes_ca)));
     if (added && uri.tls != NULL)
         added = add(confine, "--needs",
                     en_arena_textf(&confine->arena, "%s/%s.key", uri.tls, uri.user));

@@ -191,6 +191,12 @@ int manage_start(struct manage *manage, struct node *node, struct enoki_error *e
     return rc;
 }
 
+void manage_reload(struct manage *manage)
+{
+    if (manage != NULL && manage->uploads != NULL)
+        uploads_reload(manage->uploads);
+}
+
 void manage_function_gone(struct manage *manage, const struct function *function)
 {
     if (manage != NULL && manage->uploads != NULL)

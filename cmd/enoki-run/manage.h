@@ -25,6 +25,8 @@ const struct en_site *manage_local_site(const struct manage *manage);
 /* Once the node has its loop: starts what was uploaded before. */
 ENOKI_MUST_CHECK int manage_start(struct manage *manage, struct node *node,
                                   struct enoki_error *err);
+/* The node's remotes may have changed: what was uploaded is told. NULL is allowed. */
+void manage_reload(struct manage *manage);
 /* A function that was removed has ended. */
 void manage_function_gone(struct manage *manage, const struct function *function);
 /* NULL is allowed. */

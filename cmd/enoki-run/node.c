@@ -189,8 +189,10 @@ static void reload(struct node *node)
     node->settings.function_count = enoki_config_get(config)->function_count;
     node->settings.remotes = enoki_config_get(config)->remotes;
     node->settings.remote_count = enoki_config_get(config)->remote_count;
+    node->settings.remotes_ca = enoki_config_get(config)->remotes_ca;
     tell_fixed(node, enoki_config_get(config));
     reload_apply(node);
+    manage_reload(node->manage);
     enoki_config_free(node->reloaded);
     node->reloaded = config;
 }

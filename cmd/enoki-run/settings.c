@@ -78,6 +78,9 @@ int settings_copy(struct settings **out, const struct enoki_node_settings *node,
     settings->remotes =
         copy_variables(&settings->arena, node->remotes, node->remote_count, &failed);
     settings->remote_count = node->remote_count;
+    if (node->remotes_ca != NULL)
+        settings->remotes_ca =
+            path_absolute(&settings->arena, copy(&settings->arena, node->remotes_ca, &failed));
     settings->node = copy(&settings->arena, node->node, &failed);
     settings->state = path_absolute_uri(
         &settings->arena,
@@ -143,6 +146,7 @@ bool settings_equal(const struct settings *a, const struct settings *b)
            same_variables(x->variables, x->variable_count, y->variables, y->variable_count) &&
            same_variables(x->secrets, x->secret_count, y->secrets, y->secret_count) &&
            same_variables(a->remotes, a->remote_count, b->remotes, b->remote_count) &&
+           same(a->remotes_ca, b->remotes_ca) &&
            same(a->node, b->node) && same(a->state, b->state) && same(a->digest, b->digest) &&
            a->log_json == b->log_json && a->log_level == b->log_level;
 }
@@ -226,6 +230,8 @@ char **settings_argv(const struct settings *settings, struct en_arena *arena)
         add(&list, "--remote",
             en_arena_textf(list.arena, "%s=%s", settings->remotes[i].name,
                            settings->remotes[i].value));
+    if (settings->remotes_ca != NULL)
+        add(&list, "--remote-ca", settings->remotes_ca);
     add(&list, "--", function->code);
     return list.failed ? NULL : list.argv;
 }

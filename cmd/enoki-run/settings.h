@@ -22,6 +22,7 @@ struct settings {
     const char *created; /* RFC 3339; NULL */
     const struct enoki_variable *remotes;
     size_t remote_count;
+    const char *remotes_ca; /* NULL: the system's */
     bool must_prove; /* one runtime has to become ready before it may sleep */
     bool log_json;
     int log_level;

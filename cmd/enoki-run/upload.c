@@ -377,6 +377,22 @@ void uploads_restore(struct uploads *uploads)
     store_each(uploads->root, restore, uploads);
 }
 
+void uploads_reload(struct uploads *uploads)
+{
+    for (size_t i = 0; i < node_function_count(uploads->node); i++) {
+        struct function *function = node_function_at(uploads->node, i);
+        const struct settings *now = function->settings;
+        struct settings *fresh = NULL;
+
+        if (now == NULL || is_of_file(function) || function->next != NULL ||
+            store_load(&fresh, uploads->root, function->name, now->digest,
+                       node_settings(uploads->node), NULL) != 0)
+            continue;
+        if (settings_equal(now, fresh) || node_deploy(uploads->node, fresh, NULL, NULL) != 0)
+            settings_free(fresh);
+    }
+}
+
 void uploads_roll_back(struct uploads *uploads, struct enoki_invocation *inv, const char *name)
 {
     struct job *job = job_new(uploads, inv, JOB_SWITCH);

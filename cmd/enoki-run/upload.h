@@ -28,6 +28,8 @@ struct metrics_uploads uploads_done(const struct uploads *uploads);
 
 /* Starts what the store has. */
 void uploads_restore(struct uploads *uploads);
+/* Replaces those that the node's settings make others of. */
+void uploads_reload(struct uploads *uploads);
 
 /* The version before the current one becomes current; answers as an upload does. */
 void uploads_roll_back(struct uploads *uploads, struct enoki_invocation *invocation,

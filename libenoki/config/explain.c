@@ -287,6 +287,8 @@ int en_explain_settings(const struct enoki_node_settings *node, enum en_explaine
     for (size_t i = 0; i < node->remote_count && rc == 0; i++)
         rc = en_buffer_appendf(out, "remote %-*s = \"%s\"\n", NODE_WIDTH - 7, node->remotes[i].name,
                                node->remotes[i].value);
+    if (rc == 0 && node->remotes_ca != NULL)
+        rc = line(out, "remotes_ca", node->remotes_ca, false);
     for (size_t i = 0; i < node->function_count && rc == 0; i++)
         rc = explain_function(&node->functions[i], what, out);
     return rc;

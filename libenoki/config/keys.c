@@ -95,6 +95,9 @@ static const struct en_key table[] = {
      .offset = NODE(remotes),
      .help =
          "Functions elsewhere: ( \"NAME=http://HOST:PORT/NAME\", ... ); who calls NAME calls that"},
+    TEXT_ROW(EN_GROUP_NODE, "remotes_ca", NODE(remotes_ca), NULL,
+             "PEM file of CAs whose certificates remotes with https:// may show; relative to the "
+             "file's folder; default: those of the system"),
     {.group = EN_GROUP_NODE,
      .name = "functions",
      .kind = EN_KEY_FUNCTIONS,

@@ -103,6 +103,7 @@ struct en_file_node {
     uint64_t async_max_bytes;
     const char *compat;
     struct en_file_variables remotes;
+    const char *remotes_ca;
     struct enoki_limits limits;
     uint64_t max_bodies_bytes;
 };

@@ -39,6 +39,17 @@ static int check_tls(const struct en_source *source, const config_setting_t *roo
                           file->tls_certificate == NULL ? "certificate" : "key");
 }
 
+static int check_psk(const struct en_source *source, const config_setting_t *root)
+{
+    const config_setting_t *psk = member(root, "listen", "coap_psk");
+
+    return psk == NULL || member(root, "listen", "coap") != NULL
+               ? 0
+               : en_source_fail(source, psk,
+                                "only with listen.coap; allowed: remove it, or write coap = "
+                                "\"ADDRESS:PORT\"");
+}
+
 static void set_management(const struct en_source *source, const struct en_file_node *file,
                            struct enoki_node_settings *node, bool *failed)
 {
@@ -75,6 +86,8 @@ int en_listen_settings(const struct en_source *source, const config_setting_t *r
 
     if (rc == 0)
         rc = check_tls(source, root, file);
+    if (rc == 0)
+        rc = check_psk(source, root);
     if (rc == 0)
         rc = check_urls(source, member(root, "deploy", "urls"));
     if (rc != 0)

@@ -403,8 +403,9 @@ static int read_node(const struct en_source *source, const config_setting_t *roo
     rc = en_listen_settings(source, root, &file, node);
     if (rc != 0)
         return rc;
-    node->remotes = file.remotes.list;
-    node->remote_count = file.remotes.count;
+    rc = en_remotes_settle(source, &file, node);
+    if (rc != 0)
+        return rc;
     node->limits = file.limits;
     node->max_bodies_bytes = file.max_bodies_bytes;
     rc = read_kept(source, &file, node);

@@ -46,3 +46,14 @@ const char *en_remote_parse(struct en_arena *arena, const char *text, struct eno
     out->value = en_arena_textf(arena, "%s", equals + 1);
     return out->value == NULL ? en_remote_no_memory : NULL;
 }
+
+int en_remotes_settle(const struct en_source *source, const struct en_file_node *file,
+                      struct enoki_node_settings *node)
+{
+    bool failed = false;
+
+    node->remotes = file->remotes.list;
+    node->remote_count = file->remotes.count;
+    node->remotes_ca = en_source_optional_path(source, file->remotes_ca, &failed);
+    return failed ? en_source_no_memory(source) : 0;
+}

@@ -6,7 +6,8 @@
 #ifndef EN_REMOTES_H
 #define EN_REMOTES_H
 
-#include "config/arena.h"
+#include "config/keys.h"
+#include "config/source.h"
 
 #include <enoki/config.h>
 
@@ -14,5 +15,10 @@
  * or en_remote_no_memory. */
 extern const char en_remote_no_memory[];
 const char *en_remote_parse(struct en_arena *arena, const char *text, struct enoki_variable *out);
+
+/* What a file says of them becomes settings. ENOKI_ENOMEM */
+ENOKI_MUST_CHECK int en_remotes_settle(const struct en_source *source,
+                                       const struct en_file_node *file,
+                                       struct enoki_node_settings *node);
 
 #endif

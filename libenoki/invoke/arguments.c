@@ -23,6 +23,7 @@ enum {
     KEY_KEYGROUP,
     KEY_USER,
     KEY_REMOTE,
+    KEY_REMOTE_CA,
     KEY_LOG_FORMAT,
     KEY_LOG_LEVEL,
     KEY_LOG_ACCESS,
@@ -71,6 +72,10 @@ static const struct argp_option fixed_options[] = {
     {"remote", KEY_REMOTE, "NAME=URL", 0,
      "Where the function NAME is that this one calls, such as "
      "edge=http://10.0.0.5:8000/edge; repeatable",
+     1},
+    {"remote-ca", KEY_REMOTE_CA, "FILE", 0,
+     "PEM file of CAs whose certificates remotes with https:// may show (default: those of the "
+     "system)",
      1},
     {"user", KEY_USER, "USER", 0,
      "Run it as this user, name or number, without system calls that lead out (root only)", 1},
@@ -278,6 +283,9 @@ static error_t take_text(struct en_arguments *arguments, int key, const char *te
     case KEY_REMOTE:
         option = "--remote";
         complaint = take_remote(arguments, text);
+        break;
+    case KEY_REMOTE_CA:
+        arguments->remotes_ca = text;
         break;
     case KEY_KEYGROUP:
         option = "--keygroup";

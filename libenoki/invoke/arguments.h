@@ -50,6 +50,7 @@ struct en_arguments {
     size_t variable_count;
     struct enoki_variable *remotes; /* the same */
     size_t remote_count;
+    const char *remotes_ca;
 };
 
 /* Prints "PROGRAM: what is wrong" and where to find help. Returns 2. */

@@ -243,7 +243,8 @@ static int send_it(const struct enoki_env *env, const char *name,
     };
 
     if (url != NULL)
-        return en_outgoing_remote(env->live->outgoing, url, &call, out, err);
+        return en_outgoing_remote(env->live->outgoing, url, env->options.node->remotes_ca, &call,
+                                  out, err);
     if (env->options.routes == 0)
         return enoki_error_set(err, ENOKI_ENOTFOUND,
                                "there is no function '%s' here: say where it is with --remote "

@@ -143,12 +143,12 @@ static int check_whole_file(const struct en_arguments *arguments)
         limit_given = limit_given || arguments->limit_given[i];
     if (arguments->runtime == NULL && !arguments->workers_given && arguments->keygroup == NULL &&
         arguments->user == NULL && arguments->variable_count == 0 &&
-        arguments->remote_count == 0 && !limit_given)
+        arguments->remote_count == 0 && arguments->remotes_ca == NULL && !limit_given)
         return EN_OPTIONS_RUN;
     return en_arguments_usage(
         arguments->program,
-        "-r, -w, -e, --user, --keygroup, --remote and limits are one function's: choose it "
-        "with -n, or write them into %s",
+        "-r, -w, -e, --user, --keygroup, --remote, --remote-ca and limits are one function's: "
+        "choose it with -n, or write them into %s",
         arguments->file);
 }
 
@@ -346,6 +346,8 @@ static int apply_function(struct owner *owner, const struct en_arguments *argume
             en_limit_set(limit, &function->limits, en_limit_get(limit, &arguments->limits));
     }
     en_limits_fill(&function->limits);
+    if (arguments->remotes_ca != NULL)
+        owner->options.node.remotes_ca = arguments->remotes_ca;
     owner->options.node.functions = function;
     owner->options.node.function_count = 1;
     return merge(owner, arguments->variables, arguments->variable_count, &function->variables,

@@ -293,13 +293,14 @@ static int load(struct en_outgoing *outgoing, const struct en_remote_ops **out,
     return rc;
 }
 
-int en_outgoing_remote(struct en_outgoing *outgoing, const char *url,
+int en_outgoing_remote(struct en_outgoing *outgoing, const char *url, const char *ca,
                        const struct en_outgoing_call *call, struct enoki_answer **out,
                        struct enoki_error *err)
 {
     uint64_t now = en_clock_ms();
     const struct en_remote_call made = {
         .url = url,
+        .ca = ca,
         .method = call->method.data,
         .subpath = call->subpath,
         .query = call->query,

@@ -37,9 +37,10 @@ ENOKI_MUST_CHECK int en_outgoing_local(struct en_outgoing *outgoing, int routes,
                                        const struct en_outgoing_call *call,
                                        struct enoki_answer **out, struct enoki_error *err);
 
-/* Over HTTP: url is where the function is. As enoki_call_invoke(). */
+/* Over HTTP: url is where the function is, ca a file of CAs for https, or NULL: the system's. As
+ * enoki_call_invoke(). */
 ENOKI_MUST_CHECK int en_outgoing_remote(struct en_outgoing *outgoing, const char *url,
-                                        const struct en_outgoing_call *call,
+                                        const char *ca, const struct en_outgoing_call *call,
                                         struct enoki_answer **out, struct enoki_error *err);
 
 #endif

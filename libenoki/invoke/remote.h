@@ -18,6 +18,7 @@ struct enoki_answer;
 
 struct en_remote_call {
     const char *url; /* of the function, without query */
+    const char *ca;  /* file of CAs for https; NULL: the system's */
     const char *method;
     struct en_text subpath, query, body;
     const struct en_header *headers; /* legal as HTTP headers */

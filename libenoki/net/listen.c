@@ -34,7 +34,11 @@ int en_listen_tcp(const char *text, int *fd_out, struct enoki_error *err)
 
 out:
     rc = enoki_error_set(err, ENOKI_EIO, "cannot listen on '%s': %s%s", text, strerror(errno),
-                         errno == EADDRINUSE ? "; stop what uses it or choose another port" : "");
+                         errno == EADDRINUSE      ? "; stop what uses it or choose another port"
+                         : errno == EADDRNOTAVAIL ? "; give an address of this machine"
+                         : errno == EACCES ? "; choose a port from 1024 on, or give the program "
+                                             "CAP_NET_BIND_SERVICE"
+                                           : "");
     if (fd >= 0)
         (void)close(fd);
     return rc;

@@ -201,6 +201,7 @@ static bool set_target(struct en_remote *remote, const struct en_remote_call *ca
            curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS,
                             (long)(call->timeout_ms > INT32_MAX ? INT32_MAX : call->timeout_ms)) ==
                CURLE_OK &&
+           (call->ca == NULL || curl_easy_setopt(handle, CURLOPT_CAINFO, call->ca) == CURLE_OK) &&
            curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 }
 
@@ -244,7 +245,12 @@ static int explain(const struct en_remote *remote, CURLcode code, const char *ur
                                enoki_error_text(remote->failed));
     if (code == CURLE_OPERATION_TIMEDOUT)
         return enoki_error_set(err, ENOKI_ETIMEOUT, "%.200s did not answer in time", url);
-    if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION)
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return enoki_error_set(err, ENOKI_ETLS,
+                               "%.200s shows a certificate that is not believed: %.150s; name its "
+                               "CA with remotes_ca or --remote-ca",
+                               url, remote->message);
+    if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SSL_CACERT_BADFILE)
         status = ENOKI_ETLS;
     else if (code == CURLE_URL_MALFORMAT)
         status = ENOKI_EINVAL;

@@ -1,12 +1,14 @@
 """Functions that call others on other nodes, over HTTP."""
 import contextlib
 import http.server
+import ssl
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
-from conftest import BUILD, HERE, LIBRARIES
+from conftest import BUILD, HERE, LIBRARIES, package
 
 sys.path.append(str(HERE.parent / "support"))
 import running  # noqa: E402
@@ -24,8 +26,16 @@ class Elsewhere(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def url(self, name):
-        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+    def url(self, name, scheme="http"):
+        return f"{scheme}://127.0.0.1:{self.server_address[1]}/{name}"
+
+    def secure(self, folder):
+        """TLS, with a certificate of a CA in that folder."""
+        for words in (("init",), ("issue", "elsewhere", "--san", "127.0.0.1")):
+            subprocess.run([BUILD / "cmd" / "enoki", "certs", "-d", folder, *words], check=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "elsewhere.crt", folder / "elsewhere.key")
+        self.socket = context.wrap_socket(self.socket, server_side=True)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -140,6 +150,43 @@ def test_a_file_tells_remotes_and_a_reload_changes_them(start):
         node.wait_for("/caller", 2)
         assert node.call("caller/there", b"2") == (203, b"2")
         assert (len(first.seen), len(second.seen)) == (1, 1)
+
+
+def test_who_shows_a_certificate_of_the_ca_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with elsewhere() as other:
+        other.secure(tmp_path)
+        remote = ("--remote", f"there={other.url('there', 'https')}")
+        with alone(*remote, "--remote-ca", tmp_path / "ca.crt") as url:
+            assert running.call(f"{url}/there", b"x") == (203, b"x")
+        with alone(*remote) as url:
+            status, text = running.call(f"{url}/there", b"x")
+            assert status == 500 and b"not believed" in text and b"--remote-ca" in text, text
+        with alone(*remote, "--remote-ca", tmp_path / "none.crt") as url:
+            status, text = running.call(f"{url}/there", b"x")
+            assert status == 500 and b"none.crt" in text, text
+
+
+def test_a_file_tells_the_ca_to_uploaded_functions_too(start, tmp_path):
+    with elsewhere() as other:
+        other.secure(tmp_path)
+        (tmp_path / "ca.crt").chmod(0o644)
+        listen = 'listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };\n'
+        remotes = f'remotes = ( "there={other.url("there", "https")}" );'
+        node = start("", listen + remotes)
+        node.wait_for("ready: management")
+        assert node.upload("caller", "python3", package(
+            fn__py="import enoki\ndef fn(s):\n    return enoki.invoke('there', s).body.decode()\n"
+        ))[0] == 200
+        assert b"not believed" in node.call("caller", b"1")[1]
+        node.more = listen + remotes + 'remotes_ca = "ca.crt";'
+        node.write("")
+        node.reload()
+        node.wait_for("/caller\n", 2)
+        assert node.call("caller", b"2") == (200, b"2")
+        node.reload()
+        node.wait_for("was read again", 2)
+        assert node.describe("caller")["restarts"] == 0 and node.text.count("/caller\n") == 2
 
 
 def test_two_nodes_call_each_other(start, tmp_path_factory, monkeypatch):

@@ -104,6 +104,7 @@ struct enoki_node_settings {
     int deploy_anyone;             /* 1: without a token every user of this machine may manage */
     const struct enoki_variable *remotes; /* functions elsewhere: name, and URL */
     size_t remote_count;
+    const char *remotes_ca;        /* CAs of their certificates; NULL: the system's */
     int isolation_shared;          /* 1: functions run as the node's user, even if that is root */
     uint32_t isolation_first_user; /* else, for root: numbers of their users from this one on */
     uint32_t isolation_user_count;

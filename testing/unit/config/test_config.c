@@ -163,7 +163,7 @@ START_TEST(an_unknown_key_is_answered_with_what_is_allowed)
 {
     REFUSED("node = \"x\";\nstat = {};\n", 2, "stat: unknown key", "did you mean 'state'?",
             "allowed: node, state, listen, deploy, isolation, log, compat, async, limits, "
-            "remotes, functions");
+            "remotes, remotes_ca, functions");
     REFUSED("functions = (\n{ name = \"a\"; },\n{ name = \"b\";\nworker = 3; } );", 4,
             "functions[1].worker: unknown key", "did you mean 'workers'?",
             "allowed: name, language, code, runtime, workers, instances, keygroup, "
@@ -322,6 +322,7 @@ START_TEST(tls_is_given_as_a_whole)
     REFUSED("\nlisten = { tls = { key = \"n.key\"; }; };", 2, "tls: 'certificate' is missing");
     REFUSED("listen = { tls = { certificate = \"n\"; }; };", 1, "listen.tls: 'key' is missing");
     REFUSED("deploy = { ca = \"a.crt\"; };", 1, "deploy.ca: only with listen.tls");
+    REFUSED("listen = { coap_psk = \"k\"; };", 1, "listen.coap_psk: only with listen.coap");
 }
 END_TEST
 

@@ -21,6 +21,8 @@ START_TEST(listens_on_a_free_port_and_names_it)
     ck_assert_int_eq(en_listen_tcp(name, &again, &err), ENOKI_EIO);
     ck_assert_ptr_nonnull(strstr(err.message, name));
     ck_assert_ptr_nonnull(strstr(err.message, "choose another port"));
+    ck_assert_int_eq(en_listen_tcp("192.0.2.1:0", &again, &err), ENOKI_EIO);
+    ck_assert_ptr_nonnull(strstr(err.message, "give an address of this machine"));
     (void)close(fd);
 }
 END_TEST
