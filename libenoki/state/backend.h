@@ -74,4 +74,7 @@ struct en_backend {
                   struct enoki_error *err);
 };
 
+/* Whether the handle's backend is. */
+bool en_state_is_local(const struct enoki_state *state);
+
 #endif

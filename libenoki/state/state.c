@@ -87,6 +87,11 @@ static int check_kind(const struct en_backend_settings *settings, enum enoki_key
         settings->keygroup, kind == ENOKI_KEYGROUP_APPEND ? "append-only" : "mutable");
 }
 
+bool en_state_is_local(const struct enoki_state *state)
+{
+    return state->backend->is_local;
+}
+
 int enoki_state_open(struct enoki_state **out, const struct enoki_state_options *options,
                      struct enoki_error *err)
 {

@@ -1,7 +1,7 @@
 #include "state/relay/calls.h"
+#include "state/relay/reads.h"
 #include "state/relay/relay.h"
 
-#include "base/clock.h"
 #include "net/pass.h"
 
 #include <errno.h>
@@ -18,8 +18,6 @@
 #define THREADS_DEFAULT 64u
 #define READ_BYTES 65536u
 #define KEPT_BYTES (1u << 20)
-/* A worker that does not read its answer has this long. */
-#define WRITE_TIMEOUT_MS 5000u
 /* A thread that could not open the state tries again after this. */
 #define OPEN_AGAIN_MS 1000
 
@@ -42,10 +40,11 @@ struct en_relay {
     uint32_t thread_count;
     uint32_t waiting; /* of them */
     bool is_ending;
+    struct en_relay_reads reads;
 };
 
 /* What the set's data says that is no connection. */
-static char door_mark, ending_mark;
+static char door_mark, ending_mark, reads_mark;
 
 int en_relay_door(int ends[2], struct enoki_error *err)
 {
@@ -128,28 +127,6 @@ static void open_door(struct en_relay *relay)
 /* --- bytes -------------------------------------------------------------------------------------
  */
 
-static bool write_out(struct connection *connection)
-{
-    uint64_t end = en_clock_ms() + WRITE_TIMEOUT_MS;
-    size_t at = 0;
-
-    while (at < connection->output.len) {
-        uint64_t now = en_clock_ms();
-        ssize_t written = send(connection->fd, connection->output.data + at,
-                               connection->output.len - at, MSG_NOSIGNAL | MSG_DONTWAIT);
-        struct pollfd wait = {.fd = connection->fd, .events = POLLOUT};
-
-        if (written >= 0)
-            at += (size_t)written;
-        else if (errno == EAGAIN && (now >= end || poll(&wait, 1, (int)(end - now)) == 0))
-            return false;
-        else if (errno != EAGAIN && errno != EINTR)
-            return false;
-    }
-    en_buffer_clear(&connection->output, KEPT_BYTES);
-    return true;
-}
-
 /* 1: something came; 0: nothing; negative: the end. */
 static int read_in(struct connection *connection)
 {
@@ -189,7 +166,7 @@ static int welcome(struct enoki_state *state, struct connection *connection, uin
                               "frames of version %u to %u are not spoken here, only %u", lowest,
                               highest, EN_FRAME_VERSION);
         if (en_relay_fail(&connection->output, call, &err) == 0)
-            (void)write_out(connection);
+            (void)!en_relay_write(connection->fd, &connection->output);
         return ENOKI_ECLOSED;
     }
     connection->is_greeted = true;
@@ -205,43 +182,45 @@ static int welcome(struct enoki_state *state, struct connection *connection, uin
     return rc == 0 ? en_frame_end(&connection->output, at) : rc;
 }
 
-/* An answer that does not fit is an error of the call, not the end of the connection. */
-static int too_long(struct connection *connection, uint64_t call)
+static int run_frame(struct enoki_state *state, struct connection *connection,
+                     const struct en_frame_head *head, const char *payload)
 {
-    struct enoki_error err = ENOKI_ERROR_INIT;
+    int rc = ENOKI_EPROTO;
 
-    connection->output.len = 0;
-    (void)enoki_error_set(&err, ENOKI_ELIMIT, "an answer is above %u bytes: ask for fewer items",
-                          EN_RELAY_ANSWER_MAX_BYTES);
-    return en_relay_fail(&connection->output, call, &err);
+    if (head->type == EN_FRAME_HELLO)
+        rc = welcome(state, connection, head->call, payload, head->len);
+    else if (connection->is_greeted)
+        rc = en_relay_answer(state, head, payload, &connection->output);
+    if (rc == 0 && !en_relay_write(connection->fd, &connection->output))
+        rc = ENOKI_ECLOSED;
+    return rc;
 }
 
 /* Runs the complete frames that are there. */
-static int run_frames(struct enoki_state *state, struct connection *connection)
+static int run_frames(struct en_relay *relay, struct enoki_state *state,
+                      struct connection *connection)
 {
-    size_t at = 0;
+    /* Where nobody is waited for, other threads would cost more than they save. */
+    bool is_far = connection->is_greeted && !en_state_is_local(state);
+    size_t at = 0, len, reads;
     int rc = 0;
 
     while (rc == 0 && connection->input.len - at >= EN_FRAME_HEAD_BYTES) {
         const char *bytes = connection->input.data + at;
         struct en_frame_head head;
 
+        reads = is_far ? en_relay_reads_count(bytes, connection->input.len - at, &len) : 0;
+        if (reads > 1) {
+            rc = en_relay_reads_run(&relay->reads, state, connection->fd, bytes, reads);
+            at += len;
+            continue;
+        }
         rc = en_frame_head_read(bytes, &head);
         if (rc == 0 && head.len > EN_RELAY_REQUEST_MAX_BYTES)
             rc = ENOKI_EPROTO;
         if (rc != 0 || connection->input.len - at - EN_FRAME_HEAD_BYTES < head.len)
             break;
-        bytes += EN_FRAME_HEAD_BYTES;
-        if (head.type == EN_FRAME_HELLO)
-            rc = welcome(state, connection, head.call, bytes, head.len);
-        else if (connection->is_greeted)
-            rc = en_relay_run(state, &head, bytes, &connection->output);
-        else
-            rc = ENOKI_EPROTO;
-        if (rc == ENOKI_ELIMIT || rc == ENOKI_ENOMEM)
-            rc = too_long(connection, head.call);
-        if (rc == 0 && !write_out(connection))
-            rc = ENOKI_ECLOSED;
+        rc = run_frame(state, connection, &head, bytes + EN_FRAME_HEAD_BYTES);
         at += EN_FRAME_HEAD_BYTES + head.len;
     }
     if (at > 0) {
@@ -261,7 +240,7 @@ static void serve(struct en_relay *relay, struct enoki_state *state, struct conn
     do {
         got = read_in(connection);
         if (got > 0)
-            rc = run_frames(state, connection);
+            rc = run_frames(relay, state, connection);
     } while (got > 0 && rc == 0 && connection->input.len > 0);
     if (rc == ENOKI_EPROTO)
         en_notify(&relay->options.notify, EN_NOTIFY_WARN,
@@ -324,6 +303,8 @@ static void *work(void *context)
         (void)pthread_mutex_unlock(&relay->lock);
         if (!is_ending && event.data.ptr == &door_mark)
             open_door(relay);
+        else if (!is_ending && event.data.ptr == &reads_mark)
+            en_relay_reads_help(&relay->reads, state);
         else if (!is_ending && event.data.ptr != &ending_mark)
             serve(relay, state, event.data.ptr);
         (void)pthread_mutex_lock(&relay->lock);
@@ -360,7 +341,9 @@ int en_relay_start(struct en_relay **out, const struct en_relay_options *options
     relay->set = epoll_create1(EPOLL_CLOEXEC);
     relay->ending = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     relay->threads = calloc(relay->options.threads_max, sizeof(*relay->threads));
-    if (relay->set < 0 || relay->ending < 0 || relay->threads == NULL ||
+    if (en_relay_reads_init(&relay->reads) != 0 || relay->set < 0 || relay->ending < 0 ||
+        relay->threads == NULL ||
+        watch(relay, relay->reads.ready, EPOLLIN, &reads_mark) != 0 ||
         watch(relay, options->door, EPOLLIN | EPOLLONESHOT, &door_mark) != 0 ||
         watch(relay, relay->ending, EPOLLIN, &ending_mark) != 0) {
         rc = enoki_error_set(err, ENOKI_EIO, "the state relay cannot start: %s", strerror(errno));
@@ -406,6 +389,7 @@ void en_relay_stop(struct en_relay *relay)
     if (relay->ending >= 0)
         (void)close(relay->ending);
     free(relay->threads);
+    en_relay_reads_fini(&relay->reads);
     (void)pthread_mutex_destroy(&relay->lock);
     free(relay);
 }

@@ -400,6 +400,90 @@ START_TEST(an_answer_that_comes_too_late_is_not_taken_for_the_next_calls)
 }
 END_TEST
 
+/* --- both: the relay's own state is elsewhere ----------------------------------------------------- */
+
+#define TOGETHER 4u
+
+static struct together {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    unsigned reads;
+} together = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* Answers a read once there are as many as were asked for. */
+static void *be_slow_parent(void *context)
+{
+    int fd = (int)(intptr_t)context;
+    struct en_frame_head head;
+    char payload[1000];
+
+    ck_assert(take_frame(fd, &head, payload));
+    send_frame(fd, EN_FRAME_WELCOME, head.call, "\1\0\1\0\0\1\0\0\0\0\0\4\0\0\0demo", 19);
+    while (take_frame(fd, &head, payload)) {
+        (void)pthread_mutex_lock(&together.lock);
+        together.reads++;
+        (void)pthread_cond_broadcast(&together.changed);
+        while (together.reads < TOGETHER)
+            (void)pthread_cond_wait(&together.changed, &together.lock);
+        (void)pthread_mutex_unlock(&together.lock);
+        send_frame(fd, EN_FRAME_ITEMS, head.call, "\0\0\0\0\0", 5);
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+static int open_slow(void *context, struct enoki_state **out, struct enoki_error *why)
+{
+    pthread_t thread;
+    int pair[2];
+
+    (void)context;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, be_slow_parent, (void *)(intptr_t)pair[1]), 0);
+    (void)pthread_detach(thread);
+    *out = open_over(pair[0], "demo");
+    (void)close(pair[0]);
+    return *out == NULL ? enoki_error_set(why, err.status, "%s", err.message) : 0;
+}
+
+START_TEST(reads_that_come_together_are_run_at_the_same_time_where_each_waits)
+{
+    struct en_relay_options options = {.open = open_slow, .threads_max = TOGETHER + 1};
+    struct en_buffer out = EN_BUFFER_INIT(1u << 20);
+    struct en_frame_head head;
+    char payload[1000];
+    bool seen[TOGETHER + 3] = {false};
+    int fd;
+
+    ck_assert_int_eq(en_relay_door(rig.door, &err), 0);
+    options.door = rig.door[0];
+    ck_ok(en_relay_start(&rig.relay, &options, &err));
+    fd = connect_raw();
+    greet(fd);
+    for (uint64_t call = 2; call < 2 + TOGETHER; call++) {
+        size_t at;
+
+        ck_assert_int_eq(en_frame_begin(&out, EN_FRAME_READ, call, &at), 0);
+        ck_assert_int_eq(en_frame_put_u64(&out, LONG_MS), 0);
+        ck_assert_int_eq(en_frame_put_bytes(&out, "x", 1), 0);
+        ck_assert_int_eq(en_frame_end(&out, at), 0);
+    }
+    ck_assert_int_eq(send(fd, out.data, out.len, MSG_NOSIGNAL), (ssize_t)out.len);
+    for (size_t i = 0; i < TOGETHER; i++) {
+        ck_assert(take_frame(fd, &head, payload));
+        ck_assert_uint_eq(head.type, EN_FRAME_ITEMS);
+        ck_assert_uint_lt(head.call, 2 + TOGETHER);
+        ck_assert(!seen[head.call]);
+        seen[head.call] = true;
+    }
+    en_buffer_fini(&out);
+    (void)close(fd);
+    en_relay_stop(rig.relay);
+    (void)close(rig.door[0]);
+    (void)close(rig.door[1]);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -413,6 +497,7 @@ int main(void)
         a_parent_that_dies_leaves_a_write_uncertain_and_the_next_one_undone,
         an_answer_that_is_none_ends_the_connection,
         an_answer_that_comes_too_late_is_not_taken_for_the_next_calls,
+        reads_that_come_together_are_run_at_the_same_time_where_each_waits,
     };
 
     return check_main("relay", tests, sizeof(tests) / sizeof(tests[0]));
