@@ -25,6 +25,8 @@ struct en_external_words {
     char **environment; /* ends with NULL */
 };
 
+/* Who reads looks up so often: well within what is left of a call's time for its last words. */
+#define EN_EXTERNAL_LOOK_MS 20
 /* Calls of other functions that run at the same time. */
 #define EN_EXTERNAL_ASKERS_MAX 16
 

@@ -201,6 +201,7 @@ static void reap(struct en_external *self, pid_t child)
 
 static int open_sockets(struct en_external *self, struct enoki_error *err)
 {
+    const struct timeval look = {.tv_usec = EN_EXTERNAL_LOOK_MS * 1000};
     const int type = SOCK_STREAM | SOCK_CLOEXEC;
     int calls[2], state[2];
 
@@ -208,6 +209,8 @@ static int open_sockets(struct en_external *self, struct enoki_error *err)
         return enoki_error_set(err, ENOKI_EIO, "socketpair: %s", strerrordesc_np(errno));
     self->calls_fd = calls[0];
     self->far_ends[0] = calls[1];
+    if (setsockopt(self->calls_fd, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof(look)) != 0)
+        return enoki_error_set(err, ENOKI_EIO, "setsockopt: %s", strerrordesc_np(errno));
     if (socketpair(AF_UNIX, type, 0, state) != 0)
         return enoki_error_set(err, ENOKI_EIO, "socketpair: %s", strerrordesc_np(errno));
     self->state_fd = state[0];

@@ -19,12 +19,13 @@ COLD_CALLS = 15
 def start_door(bench, folder, runtime="prefork", workers=python.WORKERS, more=""):
     """A front door with the one function."""
     path = bench.new_path("door")
+    language = "nodejs" if (folder / "package.json").exists() else "python"
     path.mkdir()
     (path / "node.conf").write_text(f"""
         listen = {{ http = "127.0.0.1:0"; }};
         isolation = {{ users = "shared"; }};
         state = {{ path = "state"; durability = "process"; }};
-        functions = ( {{ name = "fn"; language = "python"; code = "{folder}"; runtime = "{runtime}";
+        functions = ( {{ name = "fn"; language = "{language}"; code = "{folder}"; runtime = "{runtime}";
                          workers = {workers}; {more} }} );
         """)
     return bench.start(f"{runtime} behind the door",
