@@ -34,7 +34,7 @@ struct en_relay_read {
     const char *payload;
 };
 
-/* --- one call ---------------------------------------------------------------------------------- */
+/* --- one call --------------------------------------------------------------------------------- */
 
 bool en_relay_write(int fd, struct en_buffer *out)
 {
@@ -75,7 +75,7 @@ int en_relay_answer(struct enoki_state *state, const struct en_frame_head *head,
     return rc == ENOKI_ELIMIT || rc == ENOKI_ENOMEM ? tell_too_long(out, head->call) : rc;
 }
 
-/* --- several ----------------------------------------------------------------------------------- */
+/* --- several ---------------------------------------------------------------------------------- */
 
 int en_relay_reads_init(struct en_relay_reads *reads)
 {
