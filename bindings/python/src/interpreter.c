@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,105 @@ static void after_fork_in_child(void)
         return;
     PyOS_AfterFork_Child();
     PyGILState_Release(forking.gil);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+/* What a terminal or a service manager sends to all is the runtime's to handle. The processes that
+ * a function starts end by it, as they do elsewhere: multiprocessing and subprocess rely on that. */
+static const int ending[] = {SIGINT, SIGTERM};
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* Workers ignore them, and what is ignored stays so in programs; a handler does not. Before Python
+ * starts: it then takes them for nobody's. */
+static void handle_ignored(void)
+{
+    const struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+    struct sigaction now;
+
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+        if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+            (void)sigaction(ending[i], &nothing, NULL);
+}
+
+/* Around every fork. A function's own fork: its child gets back the signals for which the function
+ * has set nothing itself, and none is lost before that. In a thread runtime the child would else
+ * tell the runtime to end. */
+static _Thread_local sigset_t before_own_fork;
+
+static PyObject *block_ending(PyObject *self, PyObject *unused)
+{
+    sigset_t set;
+
+    (void)self;
+    (void)unused;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
+        (void)sigaddset(&set, ending[i]);
+    if (!forking.is_ours)
+        (void)pthread_sigmask(SIG_BLOCK, &set, &before_own_fork);
+    Py_RETURN_NONE;
+}
+
+static PyObject *unblock(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    if (!forking.is_ours)
+        (void)pthread_sigmask(SIG_SETMASK, &before_own_fork, NULL);
+    Py_RETURN_NONE;
+}
+
+static PyObject *give_back(PyObject *self, PyObject *unused)
+{
+    PyObject *module = forking.is_ours ? NULL : PyImport_ImportModule("signal");
+
+    for (size_t i = 0; module != NULL && i < sizeof(ending) / sizeof(ending[0]); i++) {
+        PyObject *set = PyObject_CallMethod(module, "getsignal", "i", ending[i]);
+
+        /* None: not Python's; SIG_DFL is 0 */
+        if (set != NULL && PyObject_IsTrue(set) == 0)
+            (void)signal(ending[i], SIG_DFL);
+        Py_XDECREF(set);
+    }
+    Py_XDECREF(module);
+    if (PyErr_Occurred())
+        PyErr_Clear(); /* what it ends by stays the runtime's */
+    return unblock(self, unused);
+}
+
+static PyMethodDef hooks[] = {
+    {"before", block_ending, METH_NOARGS, NULL},
+    {"after_in_parent", unblock, METH_NOARGS, NULL},
+    {"after_in_child", give_back, METH_NOARGS, NULL},
+};
+
+static int add_hooks(struct enoki_error *err)
+{
+    PyObject *os = PyImport_ImportModule("os"), *none = PyTuple_New(0), *words = PyDict_New();
+    PyObject *add = os == NULL ? NULL : PyObject_GetAttrString(os, "register_at_fork"), *done = NULL;
+    int rc = add == NULL || none == NULL || words == NULL ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < sizeof(hooks) / sizeof(hooks[0]); i++) {
+        PyObject *hook = PyCFunction_New(&hooks[i], NULL);
+
+        rc = hook == NULL ? -1 : PyDict_SetItemString(words, hooks[i].ml_name, hook);
+        Py_XDECREF(hook);
+    }
+    if (rc == 0)
+        done = PyObject_Call(add, none, words);
+    rc = done == NULL ? -1 : 0;
+    PyErr_Clear();
+    Py_XDECREF(done);
+    Py_XDECREF(add);
+    Py_XDECREF(words);
+    Py_XDECREF(none);
+    Py_XDECREF(os);
+    return rc == 0 ? 0 : enoki_error_set(err, ENOKI_EPLUGIN, "Python has no os.register_at_fork");
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -110,10 +210,13 @@ int en_py_start(const struct enoki_env *env, struct enoki_error *err)
         return rc;
     if (PyImport_AppendInittab("_enoki", PyInit__enoki) != 0)
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory for Python");
+    handle_ignored();
     rc = initialize(err);
     if (rc != 0)
         return rc;
     rc = add_folder(err);
+    if (rc == 0)
+        rc = add_hooks(err);
     if (rc == 0 && pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) != 0)
         rc = enoki_error_set(err, ENOKI_ENOMEM, "out of memory for Python");
     (void)PyEval_SaveThread();

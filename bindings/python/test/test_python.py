@@ -303,6 +303,48 @@ class Workers(Case):
                     """, runtime=runtime)
                 self.assertEqual(running.call(url, b"x"), (200, b"7 x"))
 
+    def test_processes_of_a_function_end_by_a_signal_and_it_goes_on(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                server = self.start("""
+                    import multiprocessing, os, signal, subprocess, time
+
+                    def double(n):
+                        return 2 * n
+
+                    def rest():
+                        time.sleep(1000)
+
+                    def catch(ready):
+                        signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
+                        ready.set()
+                        time.sleep(1000)
+
+                    def ended(process):
+                        process.terminate()
+                        process.join()
+                        return process.exitcode
+
+                    def fn(i):
+                        with multiprocessing.Pool(2) as pool:  # its end is a SIGTERM
+                            told = [sum(pool.map(double, range(5)))]
+                        process = multiprocessing.Process(target=rest)
+                        process.start()
+                        told.append(ended(process))
+                        ready = multiprocessing.Event()
+                        process = multiprocessing.Process(target=catch, args=(ready,))
+                        process.start()
+                        ready.wait()
+                        told.append(ended(process))
+                        program = subprocess.Popen(["sleep", "1000"])
+                        program.terminate()
+                        told.append(program.wait())
+                        return repr(told)
+                    """, "-w", "1", runtime=runtime)
+                for _ in range(2):
+                    self.assertEqual(running.call(server.url, b""), (200, b"[20, -15, 5, -15]"))
+                self.assertNotIn("draining", server.text)
+
 
 class WrongPackages(Case):
     def test_each_is_refused_with_what_to_do(self):

@@ -56,6 +56,16 @@ class Shell(unittest.TestCase):
                     for answer in pool.map(lambda _: running.call(url, body), range(8)):
                         self.assertEqual(answer, (200, body))
 
+    def test_signals_are_its_own(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                url = self.serve("""
+                    sleep 1000 & kill $!; wait $! 2>/dev/null; echo $?
+                    trap 'echo trapped' TERM; kill $$
+                    trap 'echo interrupted' INT; kill -INT $$
+                    """, runtime=runtime)
+                self.assertEqual(running.call(url, b""), (200, b"143\ntrapped\ninterrupted\n"))
+
     def test_input_that_is_not_read_is_no_error(self):
         url = self.serve("echo done\n")
         self.assertEqual(running.call(url, b"x" * 1000000), (200, b"done\n"))
