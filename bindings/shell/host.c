@@ -40,9 +40,9 @@ static void close_worker(void *instance)
     free(worker);
 }
 
-/* The program that the first line names: the kernel would say "No such file" of the script itself,
- * also if the line ends as on Windows. */
-static int check_interpreter(const char *path, struct enoki_error *err)
+/* At every call the kernel would say "Exec format error" of a script without a first line, and "No
+ * such file" of one whose first line names no program, also because it ends as on Windows. */
+static int check_begin(const char *path, struct enoki_error *err)
 {
     char line[256] = "";
     FILE *file = fopen(path, "re");
@@ -52,8 +52,12 @@ static int check_interpreter(const char *path, struct enoki_error *err)
     if (file != NULL)
         (void)fclose(file);
     line[got] = '\0';
+    if (got > 0 && memchr(line, '\0', got) != NULL)
+        return 0; /* a program, or what the system runs as one */
     if (strncmp(line, "#!", 2) != 0)
-        return 0;
+        return enoki_error_set(err, ENOKI_EPLUGIN,
+                               "fn.sh does not say what runs it: let its first line be "
+                               "'#!/bin/sh'");
     word[strcspn(word, "\n")] = '\0';
     word += strspn(word, " \t");
     last = strchr(word, '\r');
@@ -82,7 +86,7 @@ static int check_program(const struct enoki_env *env, struct enoki_error *err)
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return enoki_error_set(err, ENOKI_EPLUGIN, "'%.300s' is no file", path);
     if (access(path, X_OK) == 0 || chmod(path, (status.st_mode & 0777) | S_IXUSR) == 0)
-        return check_interpreter(path, err);
+        return check_begin(path, err);
     return enoki_error_set(err, ENOKI_EPLUGIN, "'%.300s' cannot be executed: chmod +x it", path);
 }
 

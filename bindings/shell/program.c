@@ -162,14 +162,14 @@ static int explain(const struct program *program, int rc, struct enoki_error *er
 {
     switch (rc) {
     case ENOKI_ETIMEOUT:
-        return enoki_error_set(err, rc, "%s ran out of time and was killed", program->path);
+        return enoki_error_set(err, rc, "fn.sh ran out of time and was killed");
     case ENOKI_ELIMIT:
-        return enoki_error_set(err, rc, "%s wrote more than %zu bytes and was killed",
-                               program->path, program->output_max);
+        return enoki_error_set(err, rc, "fn.sh wrote more than %zu bytes and was killed",
+                               program->output_max);
     case ENOKI_ENOMEM:
-        return enoki_error_set(err, rc, "out of memory for what %s wrote", program->path);
+        return enoki_error_set(err, rc, "out of memory for what fn.sh wrote");
     default:
-        return enoki_error_set(err, rc, "%s: %s", program->path, strerrordesc_np(errno));
+        return enoki_error_set(err, rc, "fn.sh: %s", strerrordesc_np(errno));
     }
 }
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """What every host must do, whatever its language: the same calls to the same function, in all three
-runtimes. A new host is a row of HOSTS.
+runtimes. A new host is a row of HOSTS, or, before it is one, the folder of a function that is given:
+
+    test_hosts.py BUILD_OR_PREFIX [FOLDER] [TEST ...]
 
 The function answers its input, but for these inputs: do:fail fails with "bad luck", do:crash ends
 its process, do:loop never ends, do:log writes a line, do:header answers the header X-Some, do:count
@@ -15,6 +17,8 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+RUN = next(path for path in (BUILD / "cmd" / "enoki-run", BUILD / "bin" / "enoki-run")
+           if path.exists())
 sys.path.append(str(HERE.parent.parent / "testing" / "support"))
 import running  # noqa: E402
 
@@ -70,41 +74,17 @@ cat body.$$
 rm body.$$
 """
 
-MINIMAL = """
-import os
-
-def answer(body, headers, state):
-    if body == b"do:fail":
-        raise Exception("bad luck")
-    if body == b"do:crash":
-        os.abort()
-    while body == b"do:loop":
-        pass
-    if body == b"do:log":
-        print("logged by the function", flush=True)
-    if body == b"do:header":
-        return headers["x-some"].encode()
-    if body == b"do:count":
-        try:
-            sum = int(state.read("n")[0]) + 1
-        except KeyError:
-            sum = 1
-        state.update("n", b"%d" % sum)
-        return b"%d" % sum
-    return body
-"""
-
 
 class Host:
     """A language's function, and what its host cannot do or does otherwise."""
 
-    def __init__(self, files=None, library=None, lacks=(), crash=(502,), runs_inside=False):
-        self.files, self.library, self.lacks, self.crash = files or {}, library, lacks, crash
+    def __init__(self, files=None, code=None, lacks=(), crash=(502,), runs_inside=False):
+        self.files, self.code, self.lacks, self.crash = files or {}, code, lacks, crash
         self.runs_inside = runs_inside  # a crash in enoki-thread takes the runtime along
 
     def make(self, folder):
-        if self.library:
-            return self.library
+        if self.code:
+            return self.code
         for name, text in self.files.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
@@ -112,12 +92,14 @@ class Host:
 
 
 HOSTS = {
-    "cpp": Host(library=BUILD / "bindings" / "cpp" / "conform.so", runs_inside=True),
+    "cpp": Host(code=BUILD / "bindings" / "cpp" / "conform.so", runs_inside=True),
     "python": Host({"fn.py": PYTHON}, lacks=["bytes"], runs_inside=True),
     "nodejs": Host({"package.json": '{"name": "fn"}', "index.js": NODE}),
     "shell": Host({"fn.sh": SHELL}, lacks=["log", "header", "count", "cpu"], crash=(500,)),
-    "host": Host({"fn.host": (HERE / "minimal" / "fn.host").read_text(), "code.txt": MINIMAL}),
+    "host": Host(code=HERE / "minimal"),
 }
+if len(sys.argv) > 1 and pathlib.Path(sys.argv[1]).exists():
+    HOSTS = {"given": Host(code=pathlib.Path(sys.argv.pop(1)).resolve())}
 
 
 class Hosts(unittest.TestCase):
@@ -130,7 +112,7 @@ class Hosts(unittest.TestCase):
                 path.mkdir()
                 server = running.Server(
                     [str(word) for word in (
-                        BUILD / "cmd" / "enoki-run", "-n", "demo", "-r", runtime, "-w", "2", "-s",
+                        RUN, "-n", "demo", "-r", runtime, "-w", "2", "-s",
                         f"embedded:{folder}/state?durability=process", *options,
                         HOSTS[name].make(path))], stdout=open(f"{folder}/log", "wb"))
                 try:

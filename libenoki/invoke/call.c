@@ -95,7 +95,9 @@ static int resize_body(struct en_buffer *body, size_t len, struct enoki_error *e
     int rc = en_buffer_reserve(body, more);
 
     if (rc == ENOKI_ELIMIT)
-        return enoki_error_set(err, rc, "a reply of %zu bytes is longer than max_reply, %zu bytes",
+        return enoki_error_set(err, rc,
+                               "a reply of %zu bytes is longer than limits.reply (--max-reply), "
+                               "%zu bytes",
                                len, body->max);
     if (rc != 0)
         return enoki_error_set(err, rc, "out of memory for a reply of %zu bytes", len);

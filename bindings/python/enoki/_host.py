@@ -31,7 +31,8 @@ def _import(directory):
         traceback.print_exc()
         hint = ""
         if isinstance(error, ModuleNotFoundError):
-            hint = f"; install it into {directory}/{REQUIREMENTS} (pip install --target)"
+            hint = ("; name it in requirements.txt, which an upload installs, or run "
+                    f"'pip install --target {directory}/{REQUIREMENTS} ...'")
         raise LoadError(f"fn.py cannot be imported: {_explain(error)}{hint}") from None
     if pathlib.Path(module.__file__ or "").parent != pathlib.Path(directory):
         raise LoadError(f"'import fn' found {module.__file__}, not the fn.py of {directory}")
@@ -92,7 +93,10 @@ class Handler:
             return 400, f"the body is not UTF-8, which Python functions take: {error}"
         try:
             if self._with_headers:
-                result = self._function(text, {_canonical(name): value for name, value in headers})
+                named = {}
+                for name, value in headers:  # of several of one name the first, as in tinyFaaS
+                    named.setdefault(_canonical(name), value)
+                result = self._function(text, named)
             else:
                 result = self._function(text)
             if isinstance(result, str):
@@ -100,7 +104,8 @@ class Handler:
             elif result is None:
                 result = b""
             elif not isinstance(result, bytes):
-                raise TypeError(f"fn returned {type(result).__name__}, not str, bytes or None")
+                raise TypeError(f"fn returned {type(result).__name__}, not str, bytes or None"
+                                + _advice(result))
             return 200, result
         except MemoryError:  # the host knows whether that is a limit's doing
             traceback.print_exc()
@@ -111,6 +116,15 @@ class Handler:
             return 500, text.encode(errors="replace")
         finally:
             _flush()
+
+
+def _advice(result):
+    if inspect.iscoroutine(result):
+        result.close()
+        return ": let 'def fn' return asyncio.run(...) of what is 'async def'"
+    if isinstance(result, (dict, list)):
+        return ": json.dumps() makes text of it"
+    return ""
 
 
 def _canonical(name):

@@ -49,7 +49,7 @@ static void after_fork_in_child(void)
 /* --- signals ---------------------------------------------------------------------------------- */
 
 /* What a terminal or a service manager sends to all is the runtime's to handle. The processes that
- * a function starts end by it, as they do elsewhere: multiprocessing and subprocess rely on that. */
+ * a function starts end by it: multiprocessing and subprocess rely on that. */
 static const int ending[] = {SIGINT, SIGTERM};
 
 static void do_nothing(int number)
@@ -124,7 +124,8 @@ static PyMethodDef hooks[] = {
 static int add_hooks(struct enoki_error *err)
 {
     PyObject *os = PyImport_ImportModule("os"), *none = PyTuple_New(0), *words = PyDict_New();
-    PyObject *add = os == NULL ? NULL : PyObject_GetAttrString(os, "register_at_fork"), *done = NULL;
+    PyObject *add = os == NULL ? NULL : PyObject_GetAttrString(os, "register_at_fork");
+    PyObject *done = NULL;
     int rc = add == NULL || none == NULL || words == NULL ? -1 : 0;
 
     for (size_t i = 0; rc == 0 && i < sizeof(hooks) / sizeof(hooks[0]); i++) {

@@ -6,6 +6,8 @@ struct state {
     unsigned calls; /* that run in some thread, without the GIL */
 };
 
+_Static_assert(ENOKI_SCAN_MAX == 1000000, "what scan() and keys() say of themselves");
+
 static PyTypeObject *state_type;
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -328,21 +330,34 @@ static PyObject *state_keygroup(PyObject *self, void *unused)
 
 #define KEYWORDS(function) ((PyCFunction)(void (*)(void))(function))
 static PyMethodDef state_methods[] = {
-    {"read", state_read, METH_VARARGS, "read(id) -> Items: all siblings; NotFoundError."},
+    {"read", state_read, METH_VARARGS,
+     "read($self, id, /)\n--\n\n"
+     "All siblings of an item, as Items; NotFoundError if there is none."},
     {"scan", KEYWORDS(state_scan), METH_VARARGS | METH_KEYWORDS,
-     "scan(start=None, count=...) -> Items: in key order."},
+     "scan($self, start=None, count=1000000)\n--\n\n"
+     "Items in key order from start on, at most count ids, each with all its siblings.\n"
+     "A start must have been written once; on FReD there must be one."},
     {"keys", KEYWORDS(state_keys), METH_VARARGS | METH_KEYWORDS,
-     "keys(start=None, count=...) -> list of ids."},
+     "keys($self, start=None, count=1000000)\n--\n\n"
+     "A list of ids, as scan() would find them, without their values."},
     {"update", KEYWORDS(state_update), METH_VARARGS | METH_KEYWORDS,
-     "update(id, value, *, expect): writes over all siblings. With expect=items only if they are "
-     "all that is there, with expect=None only if nothing is: else ConflictError."},
+     "update($self, id, value, *, expect=...)\n--\n\n"
+     "Writes over all siblings; value is bytes or text. With expect=items, as a read returned\n"
+     "them, only if they are all that is there, with expect=None only if nothing is: else\n"
+     "ConflictError."},
     {"remove", KEYWORDS(state_remove), METH_VARARGS | METH_KEYWORDS,
-     "remove(id, *, expect): leaves a tombstone; NotFoundError if it was never written."},
-    {"append", state_append, METH_O, "append(value) -> the id that it got."},
+     "remove($self, id, *, expect=...)\n--\n\n"
+     "Leaves a tombstone; NotFoundError if it was never written. expect: as in update()."},
+    {"append", state_append, METH_O,
+     "append($self, value, /)\n--\n\n"
+     "Adds a value to an append-only keygroup and returns the id that it got."},
     {"modify", state_modify, METH_VARARGS,
-     "modify(id, function): function(list of Item) returns the new value, None to leave all as it "
-     "is, or False to remove it; it may run several times. No write of others is lost."},
-    {"close", state_close, METH_NOARGS, "Releases the handle; with does so too."},
+     "modify($self, id, function, /)\n--\n\n"
+     "Lets function decide what becomes of an item: it gets a list of Item, empty if there is\n"
+     "none, and returns the new value, None to leave all as it is, or False to remove it. It runs\n"
+     "again if somebody else writes meanwhile, so that no write is lost."},
+    {"close", state_close, METH_NOARGS,
+     "close($self, /)\n--\n\nReleases the handle; with does so too."},
     {"__enter__", state_enter, METH_NOARGS, NULL},
     {"__exit__", state_exit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
@@ -356,8 +371,15 @@ static PyType_Slot state_slots[] = {
     {Py_tp_dealloc, state_dealloc},
     {Py_tp_methods, state_methods},
     {Py_tp_getset, state_fields},
-    {Py_tp_doc, "State(uri, keygroup, *, append_only=False, must_exist=False, timeout_ms=0): the "
-                "items of one keygroup. Any thread; open it after a fork."},
+    {Py_tp_doc, "State(uri, keygroup=None, *, append_only=False, must_exist=False, timeout_ms=0)\n"
+                "--\n\n"
+                "The items of one keygroup, which is made if it is not there.\n\n"
+                "uri         embedded:DIR, or fred://HOST:PORT?tls=DIR&user=NAME&admin=NAME\n"
+                "keygroup    tinyFaaSNAME is the function NAME's; None: keygroup= of the uri\n"
+                "append_only make it one that only append() writes to\n"
+                "must_exist  NotFoundError rather than to make it\n"
+                "timeout_ms  of every call; 0: what the uri says, else 5000\n\n"
+                "Any thread may use it; open it after a fork."},
     {0, NULL},
 };
 static PyType_Spec state_spec = {

@@ -101,7 +101,9 @@ class Shell(unittest.TestCase):
 
     def test_a_program_without_interpreter_is_refused(self):
         folder = self.package("")
-        for text, words in [("#!/no/such/interpreter -x\n", "'#!/no/such/interpreter', which is no"),
+        for text, words in [("echo\n", "let its first line be '#!/bin/sh'"),
+                            ("", "let its first line be '#!/bin/sh'"),
+                            ("#!/no/such/interpreter -x\n", "'#!/no/such/interpreter', which is no"),
                             ("#!/bin/sh\r\necho\r\n", "'#!/bin/sh', ends as lines do on Windows")]:
             (folder / "fn.sh").write_bytes(text.encode())
             with self.assertRaises(running.Failed) as failed:
@@ -112,7 +114,7 @@ class Shell(unittest.TestCase):
 
     def test_a_program_that_is_none_says_so(self):
         folder = self.package("")
-        (folder / "fn.sh").write_bytes(b"\x7fELF and no more")
+        (folder / "fn.sh").write_bytes(b"\x7fELF\0 and no more")
         url = self.enterContext(running.server([BUILD / "cmd" / "enoki-run", folder]))
         status, text = running.call(url, b"")
         self.assertEqual(status, 500)

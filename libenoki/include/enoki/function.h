@@ -153,7 +153,7 @@ ENOKI_API int64_t enoki_call_remaining_ms(const struct enoki_call *call);
 /*
  * Sets the reply's body, replacing an earlier one; copied.
  *
- * ENOKI_ELIMIT  longer than the runtime's max_reply; ENOKI_ENOMEM
+ * ENOKI_ELIMIT  longer than limits.reply; ENOKI_ENOMEM
  */
 ENOKI_API ENOKI_MUST_CHECK int enoki_call_reply(struct enoki_call *call, const void *body,
                                                 size_t len, struct enoki_error *err);

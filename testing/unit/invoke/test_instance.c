@@ -244,7 +244,7 @@ END_TEST
 START_TEST(a_reply_above_the_limit_is_a_failure_that_names_the_limit)
 {
     call("too long");
-    check_failed("longer than max_reply, 4096 bytes");
+    check_failed("longer than limits.reply (--max-reply), 4096 bytes");
 }
 END_TEST
 
