@@ -17,20 +17,50 @@
 #define HANDSHAKES_MAX 100u
 #define BODIES_MAX 256u
 #define BODIES_AT_ONCE 16u /* of the longest there may be */
+#define KEEPS_MAX 256u
+#define KEEPS_MAX_BYTES ((size_t)64 << 20) /* or one of the longest there may be */
+#define EXPIRE_MS 1000u             /* how exactly what waits for a client is forgotten */
 
 /* --- the thread ---------------------------------------------------------------------------------
  */
 
 static void take_answers(struct en_listener *listener)
 {
-    struct en_listener_call *call;
+    struct en_listener_call *call, *next;
 
     (void)pthread_mutex_lock(&listener->mutex);
     call = listener->answered;
     listener->answered = NULL;
     (void)pthread_mutex_unlock(&listener->mutex);
-    for (; call != NULL; call = call->answered)
-        coap_async_trigger(call->async);
+    for (; call != NULL; call = next) {
+        next = call->answered;
+        en_coap_call_end(call);
+    }
+}
+
+/* Forgets what no client has asked for in a while; the time until the next look, in ms, or -1. */
+static int expire(struct en_listener *listener)
+{
+    uint64_t now;
+
+    if (listener->bodies.count == 0 && listener->keeps.count == 0)
+        return -1;
+    now = en_clock_ms();
+    if (listener->expire_at_ms <= now) {
+        en_coap_bodies_expire(&listener->bodies, now);
+        en_coap_keeps_expire(&listener->keeps, now);
+        listener->expire_at_ms = now + EXPIRE_MS;
+    }
+    return (int)(listener->expire_at_ms - now);
+}
+
+static int wait_ms(struct en_listener *listener)
+{
+    int acknowledge_ms = en_coap_acknowledge_due(listener), expire_ms = expire(listener);
+
+    if (acknowledge_ms < 0 || (expire_ms >= 0 && expire_ms < acknowledge_ms))
+        return expire_ms;
+    return acknowledge_ms;
 }
 
 static void *serve(void *context)
@@ -41,11 +71,15 @@ static void *serve(void *context)
     uint64_t count;
 
     while (!atomic_load(&listener->ending)) {
-        if (poll(waits, 2, en_coap_acknowledge_due(listener)) < 0 && errno != EINTR)
-            break;
+        if (poll(waits, 2, wait_ms(listener)) < 0) {
+            if (errno != EINTR)
+                break;
+            continue;
+        }
         if (waits[1].revents != 0 && read(listener->wake, &count, sizeof(count)) > 0)
             take_answers(listener);
-        (void)coap_io_process(listener->context, COAP_IO_NO_WAIT);
+        if (waits[0].revents != 0)
+            (void)coap_io_process(listener->context, COAP_IO_NO_WAIT);
     }
     return NULL;
 }
@@ -80,7 +114,9 @@ static void release(struct en_listener *listener)
         coap_free_context(listener->context);
     en_coap_keys_free(listener->keys);
     en_coap_bodies_fini(&listener->bodies);
+    en_coap_keeps_fini(&listener->keeps);
     en_coap_takens_fini(&listener->takens);
+    en_buffer_fini(&listener->name);
     if (listener->wake >= 0)
         (void)close(listener->wake);
     (void)pthread_mutex_destroy(&listener->mutex);
@@ -104,7 +140,7 @@ static int open_context(struct en_listener *listener, struct enoki_error *err)
     if (listener->context == NULL || !add_resource(listener->context))
         return enoki_error_set(err, ENOKI_ENOMEM, "CoAP: no memory");
     coap_set_app_data(listener->context, listener);
-    coap_context_set_block_mode(listener->context, COAP_BLOCK_USE_LIBCOAP);
+    coap_context_set_block_mode(listener->context, 0); /* blocks are ours: body.h, kept.h */
     /* Who sends from many addresses, his own or not, costs no more memory than this. */
     coap_context_set_max_idle_sessions(listener->context, options->max_calls);
     coap_context_set_max_handshake_sessions(listener->context, HANDSHAKES_MAX);
@@ -126,6 +162,10 @@ static int start(struct en_listener **out, const struct en_listener_options *opt
     listener->bodies.max_count = BODIES_MAX;
     listener->bodies.max_bytes = options->max_body_bytes;
     listener->bodies.max_total_bytes = BODIES_AT_ONCE * options->max_body_bytes;
+    listener->keeps.max_count = KEEPS_MAX;
+    listener->keeps.max_total_bytes = KEEPS_MAX_BYTES;
+    if (options->max_reply_bytes > KEEPS_MAX_BYTES / 2) /* a buffer has up to twice its bytes */
+        listener->keeps.max_total_bytes = 2 * options->max_reply_bytes + 1024;
     (void)pthread_mutex_init(&listener->mutex, NULL);
     listener->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     rc = listener->wake < 0 ? enoki_error_set(err, ENOKI_EIO, "CoAP: %s", strerrordesc_np(errno))

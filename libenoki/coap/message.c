@@ -1,6 +1,6 @@
 #include "coap/listener.h"
 
-#include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -172,6 +172,59 @@ static void read_type(struct en_coap_request *out, const coap_pdu_t *pdu)
     out->request.header_count = 1;
 }
 
+/* RFC 7967, No-Response: a bit for each class of answers, 2.xx the second. */
+static unsigned read_unwanted(const coap_pdu_t *pdu)
+{
+    coap_opt_iterator_t iterator;
+    const coap_opt_t *option = coap_check_option(pdu, COAP_OPTION_NORESPONSE, &iterator);
+
+    return option == NULL
+               ? 0
+               : coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+}
+
+static int append_peer(struct en_buffer *out, const coap_session_t *session)
+{
+    const coap_address_t *peer = coap_session_get_addr_remote(session);
+    const coap_bin_const_t *identity = coap_session_get_psk_identity(session);
+    size_t identity_len = identity == NULL || identity->s == NULL ? 0 : identity->length;
+    int rc = en_buffer_append(out, &peer->addr.sa.sa_family, sizeof(peer->addr.sa.sa_family));
+
+    if (rc == 0 && peer->addr.sa.sa_family == AF_INET6) {
+        rc = en_buffer_append(out, &peer->addr.sin6.sin6_addr, sizeof(peer->addr.sin6.sin6_addr));
+        if (rc == 0)
+            rc = en_buffer_append(out, &peer->addr.sin6.sin6_scope_id,
+                                  sizeof(peer->addr.sin6.sin6_scope_id));
+    } else if (rc == 0) {
+        rc = en_buffer_append(out, &peer->addr.sin.sin_addr, sizeof(peer->addr.sin.sin_addr));
+    }
+    /* At the same place in both kinds of address. */
+    if (rc == 0)
+        rc = en_buffer_append(out, &peer->addr.sin.sin_port, sizeof(peer->addr.sin.sin_port));
+    if (rc == 0)
+        rc = en_buffer_append(out, &identity_len, sizeof(identity_len));
+    return rc != 0 || identity_len == 0 ? rc : en_buffer_append(out, identity->s, identity_len);
+}
+
+int en_coap_request_name(struct en_buffer *out, const coap_session_t *session,
+                         const coap_pdu_t *pdu, const struct en_coap_request *request)
+{
+    coap_opt_iterator_t iterator;
+    const coap_opt_t *tag = coap_check_option(pdu, COAP_OPTION_RTAG, &iterator);
+    const size_t numbers[] = {(size_t)coap_pdu_get_code(pdu), request->request.function.len,
+                              request->request.subpath.len, request->request.query.len,
+                              request->request.is_async};
+    int rc = append_peer(out, session);
+
+    if (rc == 0)
+        rc = en_buffer_append(out, numbers, sizeof(numbers));
+    if (rc == 0)
+        rc = en_buffer_append(out, request->texts.data, request->texts.len);
+    if (rc == 0 && tag != NULL)
+        rc = en_buffer_append(out, coap_opt_value(tag), coap_opt_length(tag));
+    return rc;
+}
+
 int en_coap_request_read(struct en_coap_request *out, const coap_pdu_t *pdu)
 {
     struct en_listener_request *request = &out->request;
@@ -182,6 +235,9 @@ int en_coap_request_read(struct en_coap_request *out, const coap_pdu_t *pdu)
 
     memset(out, 0, sizeof(*out));
     out->texts.max = TEXTS_MAX_BYTES;
+    if (!en_coap_part_read(&out->upload, pdu, COAP_OPTION_BLOCK1) ||
+        !en_coap_part_read(&out->wanted, pdu, COAP_OPTION_BLOCK2))
+        return ENOKI_EINVAL;
     rc = en_buffer_reserve(&out->texts, 1);
     if (rc == 0)
         rc = read_path(&out->texts, pdu, &function_len);
@@ -199,5 +255,6 @@ int en_coap_request_read(struct en_coap_request *out, const coap_pdu_t *pdu)
     request->method = (struct en_text){method, strlen(method)};
     request->body = (struct en_text){(const char *)body, len};
     read_type(out, pdu);
+    out->unwanted = read_unwanted(pdu);
     return 0;
 }

@@ -2,31 +2,51 @@
 
 #define EXCHANGE_LIFETIME_MS 247000u
 
+static uint16_t *bucket_of(struct en_coap_takens *takens, coap_mid_t mid)
+{
+    return &takens->buckets[(unsigned)mid % EN_COAP_TAKEN_COUNT];
+}
+
 struct en_coap_taken *en_coap_taken_find(struct en_coap_takens *takens, const coap_address_t *peer,
                                          coap_mid_t mid, uint64_t now_ms)
 {
-    for (size_t i = 0; i < EN_COAP_TAKEN_COUNT; i++) {
-        struct en_coap_taken *taken = &takens->ring[i];
+    for (uint16_t at = *bucket_of(takens, mid); at != 0; at = takens->ring[at - 1].next) {
+        struct en_coap_taken *taken = &takens->ring[at - 1];
 
-        if (takens->mids[i] == mid && taken->until_ms > now_ms &&
+        if (taken->mid == mid && taken->until_ms > now_ms &&
             coap_address_equals(&taken->peer, peer))
             return taken;
     }
     return NULL;
 }
 
-uint64_t en_coap_taken_add(struct en_coap_takens *takens, const coap_address_t *peer,
-                           coap_mid_t mid, uint64_t now_ms)
+static void unlink_taken(struct en_coap_takens *takens, const struct en_coap_taken *taken)
+{
+    uint16_t *at = bucket_of(takens, taken->mid);
+    uint16_t wanted = (uint16_t)(taken - takens->ring + 1);
+
+    while (*at != 0 && *at != wanted)
+        at = &takens->ring[*at - 1].next;
+    if (*at != 0)
+        *at = taken->next;
+}
+
+struct en_coap_taken *en_coap_taken_add(struct en_coap_takens *takens, const coap_address_t *peer,
+                                        coap_mid_t mid, uint64_t now_ms)
 {
     struct en_coap_taken *taken = &takens->ring[takens->next];
+    uint16_t *bucket = bucket_of(takens, mid);
 
+    unlink_taken(takens, taken);
     coap_delete_pdu(taken->answer);
     *taken = (struct en_coap_taken){.peer = *peer,
+                                    .mid = mid,
+                                    .next = *bucket,
                                     .until_ms = now_ms + EXCHANGE_LIFETIME_MS,
                                     .serial = ++takens->last_serial};
-    takens->mids[takens->next] = (uint16_t)mid;
+    *bucket = (uint16_t)(takens->next + 1);
     takens->next = (takens->next + 1) % EN_COAP_TAKEN_COUNT;
-    return taken->serial;
+    return taken;
 }
 
 /* All but what the message that carries it has of its own: type, mid, token. */
@@ -51,7 +71,7 @@ bool en_coap_taken_keep(struct en_coap_taken *taken, uint64_t serial, const coap
 {
     coap_pdu_t *copy;
 
-    if (taken == NULL || taken->serial != serial)
+    if (taken->serial != serial)
         return false;
     copy = coap_pdu_init(COAP_MESSAGE_ACK, COAP_EMPTY_CODE, 0, EN_COAP_KEPT_MAX_BYTES);
     if (copy == NULL || !copy_answer(copy, answer)) {

@@ -16,6 +16,8 @@
 
 struct en_coap_taken {
     coap_address_t peer;
+    coap_mid_t mid;
+    uint16_t next; /* with the same bucket: its place + 1; 0: none */
     uint64_t until_ms;
     uint64_t serial;    /* no other one has it */
     coap_pdu_t *answer; /* code, options and payload; NULL: none is kept */
@@ -24,7 +26,7 @@ struct en_coap_taken {
 /* The newest ones. */
 struct en_coap_takens {
     struct en_coap_taken ring[EN_COAP_TAKEN_COUNT];
-    uint16_t mids[EN_COAP_TAKEN_COUNT]; /* apart, to be searched quickly */
+    uint16_t buckets[EN_COAP_TAKEN_COUNT]; /* by mid: the place of the first + 1 */
     size_t next;
     uint64_t last_serial;
 };
@@ -32,9 +34,9 @@ struct en_coap_takens {
 /* NULL: this message of this peer was not taken. */
 struct en_coap_taken *en_coap_taken_find(struct en_coap_takens *takens, const coap_address_t *peer,
                                          coap_mid_t mid, uint64_t now_ms);
-/* It is, from now on. Its serial. */
-uint64_t en_coap_taken_add(struct en_coap_takens *takens, const coap_address_t *peer,
-                           coap_mid_t mid, uint64_t now_ms);
+/* It is, from now on. Its place is another's once its serial is. */
+struct en_coap_taken *en_coap_taken_add(struct en_coap_takens *takens, const coap_address_t *peer,
+                                        coap_mid_t mid, uint64_t now_ms);
 /* Keeps a copy of its answer, of EN_COAP_KEPT_MAX_BYTES at most. False: it cannot, for want of
  * memory, or because it was forgotten meanwhile. */
 bool en_coap_taken_keep(struct en_coap_taken *taken, uint64_t serial, const coap_pdu_t *answer);

@@ -44,6 +44,15 @@ def test_coap(start, tmp_path):
     assert done.status == 0 and done.out.startswith("20 calls, 0 failed, "), done
 
 
+def test_coap_gets_a_long_answer_that_takes_long(start):
+    """It comes apart from the acknowledgement, block by block."""
+    node = start('{ name = "huge"; code = "$LIB/huge.so"; }', LISTEN)
+    node.wait_ready("huge").wait_for("ready: coap://")
+    done = enoki(node, "invoke", "huge", "-p", "coap", "-d", "50000 2500")
+    assert done.out == "x" * 50000, done.err
+    assert node.describe("huge")["calls"] == 1
+
+
 def test_coap_with_a_shared_key(start, tmp_path):
     key, wrong = tmp_path / "key", tmp_path / "wrong"
     for path, text in ((key, "alice:" + "5a" * 16), (wrong, "alice:" + "5b" * 16)):

@@ -79,7 +79,7 @@ def test_a_confirmable_call_is_acknowledged_and_answered(node, client):
 
 def test_an_answer_that_takes_long_comes_apart(node, client):
     client.connect(("127.0.0.1", port_of(node)))
-    call = message(CON, 2, 1, b"tok", ["slow"], b"sleep 400")
+    call = message(CON, 2, 1, b"tok", ["slow"], b"sleep 2500")
     client.send(call)
     ack = receive(client)
     assert (ack.kind, ack.code, ack.mid) == (ACK, 0, 1)

@@ -1,5 +1,6 @@
-/* Foreign bytes as what a CoAP client sends: a message read as a request, bodies put together of
- * its blocks, and a file of keys. The first byte chooses. What is read stays within its bounds. */
+/* Foreign bytes as what a CoAP client sends: a message read as a request and answered with the
+ * block that it wants, bodies put together of its blocks, a file of keys, and answers that are kept
+ * for it. The first byte chooses. What is read stays within its bounds. */
 #include "coap/body.h"
 #include "coap/listener.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define BODY_MAX_BYTES 4096u
+#define ANSWER_BYTES 3000u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,6 +29,31 @@ static void look_at(const struct en_listener_request *request)
     require(strlen(request->method.data) == request->method.len);
 }
 
+/* The block is of the answer's bytes, and in its place. */
+static void answer_with_block(const struct en_coap_request *request)
+{
+    static char bytes[ANSWER_BYTES];
+    const struct en_coap_answer answer = {.code = COAP_RESPONSE_CODE_CONTENT,
+                                          .body = {bytes, sizeof(bytes)}};
+    coap_pdu_t *pdu = coap_pdu_init(COAP_MESSAGE_ACK, (coap_pdu_code_t)0, 0, COAP_DEFAULT_MTU - 4);
+    struct en_coap_part part = en_coap_answer_part(&answer, &request->wanted, COAP_DEFAULT_MTU - 4);
+    const uint8_t *data = NULL;
+    size_t len = 0;
+
+    require(pdu != NULL);
+    en_coap_answer_put(pdu, &answer, &part, &request->upload);
+    if (coap_get_data(pdu, &len, &data) == 0)
+        len = 0;
+    if (coap_pdu_get_code(pdu) == COAP_RESPONSE_CODE_CONTENT) {
+        require(len > 0 && en_coap_part_offset(&part) + len <= sizeof(bytes));
+        require(part.has_more == (en_coap_part_offset(&part) + len < sizeof(bytes)));
+        require(!part.has_more || len == en_coap_part_size(&part));
+    } else {
+        require(len == 0 && coap_pdu_get_code(pdu) == COAP_RESPONSE_CODE_BAD_REQUEST);
+    }
+    coap_delete_pdu(pdu);
+}
+
 static void read_message(const uint8_t *data, size_t size)
 {
     struct en_coap_request request;
@@ -35,8 +62,10 @@ static void read_message(const uint8_t *data, size_t size)
     require(pdu != NULL);
     if (coap_pdu_parse(COAP_PROTO_UDP, data, size, pdu) != 0 &&
         coap_pdu_get_code(pdu) != COAP_EMPTY_CODE) {
-        if (en_coap_request_read(&request, pdu) == 0)
+        if (en_coap_request_read(&request, pdu) == 0) {
             look_at(&request.request);
+            answer_with_block(&request);
+        }
         en_buffer_fini(&request.texts);
     }
     coap_delete_pdu(pdu);
@@ -68,6 +97,33 @@ static void add_blocks(const uint8_t *data, size_t size)
     require(bodies.count == 0 && bodies.total_bytes == 0);
 }
 
+/* Three bytes are one step: whose answer it is, what is done with it, and how long it is. */
+static void keep_answers(const uint8_t *data, size_t size)
+{
+    struct en_coap_keeps keeps = {.max_count = 4, .max_total_bytes = 1024};
+
+    for (; size >= 3; data += 3, size -= 3) {
+        const struct en_text key = {(const char *)&data[0], 1};
+        struct en_coap_answer answer = {.tag = data[2]};
+        struct en_buffer bytes = EN_BUFFER_INIT(4096);
+        const struct en_coap_answer *found = en_coap_kept_find(&keeps, key, data[1]);
+
+        require(found == NULL || found->body.len == found->tag * 8);
+        if (found != NULL && (data[1] & 1) != 0)
+            en_coap_kept_done(&keeps);
+        if (en_buffer_reserve(&bytes, data[2] * 8u + 1u) != 0)
+            abort();
+        bytes.len = data[2] * 8u;
+        answer.body = (struct en_text){bytes.data, bytes.len};
+        if (en_coap_keep(&keeps, key, &answer, &bytes, data[1]))
+            require(en_coap_kept_find(&keeps, key, data[1])->tag == data[2]);
+        en_buffer_fini(&bytes);
+        require(keeps.count <= 4 && keeps.total_bytes <= 1024);
+    }
+    en_coap_keeps_expire(&keeps, UINT64_MAX);
+    require(keeps.count == 0 && keeps.total_bytes == 0);
+}
+
 static void read_keys(const uint8_t *data, size_t size)
 {
     struct enoki_error err = ENOKI_ERROR_INIT;
@@ -82,10 +138,11 @@ static void read_keys(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const readers[])(const uint8_t *, size_t) = {read_message, add_blocks, read_keys};
+    static void (*const readers[])(const uint8_t *, size_t) = {read_message, add_blocks, read_keys,
+                                                               keep_answers};
 
     coap_set_log_level(LOG_EMERG);
     if (size > 0)
-        readers[data[0] % 3](data + 1, size - 1);
+        readers[data[0] % 4](data + 1, size - 1);
     return 0;
 }
