@@ -27,7 +27,8 @@
     "command -v npm >/dev/null || { echo 'npm is not installed here, and package.json has "        \
     "dependencies: install the package npm, or upload node_modules too'; exit 1; }; "              \
     "export npm_config_cache=\"$PWD/.npm\"; "                                                      \
-    "npm install --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error; "          \
+    "npm install --omit=dev --no-audit --no-fund --no-update-notifier --loglevel=error "           \
+    "--logs-max=0; "                                                                               \
     "made=$?; rm -rf .npm; exit $made"
 
 /* The content of a file of the package, for free(); NULL: there is none, or it is too long. */
@@ -90,7 +91,7 @@ static bool make_key(char out[PATH_MAX], const char *language, const char *progr
 
 /* From the cache, or by the script and into the cache. key "": this is not to be kept. */
 static int install(const char *folder, const char *root, const char *key, const char *product,
-                   const char *script, const struct identity *identity, struct enoki_error *err)
+                   const char *script, struct builder *builder, struct enoki_error *err)
 {
     char made[PATH_MAX];
     int rc = ENOKI_ENOTFOUND;
@@ -101,7 +102,7 @@ static int install(const char *folder, const char *root, const char *key, const 
         rc = cache_take(root, key, made, NULL);
     if (rc == 0)
         return 0;
-    rc = package_run_step(script, folder, identity, err);
+    rc = package_run_step(script, folder, builder, err);
     /* What cannot be kept is installed anew the next time. */
     if (rc == 0 && key[0] != '\0' && access(made, F_OK) == 0)
         (void)!cache_keep(root, key, made, NULL);
@@ -131,7 +132,7 @@ static bool requires(const char *text, bool *is_closed)
     return has_any;
 }
 
-int install_python(const char *folder, const char *root, const struct identity *identity,
+int install_python(const char *folder, const char *root, struct builder *builder,
                    struct enoki_error *err)
 {
     char *text = read_text(folder, "requirements.txt");
@@ -142,7 +143,7 @@ int install_python(const char *folder, const char *root, const struct identity *
     if (text != NULL && requires(text, &is_closed)) {
         if (!is_closed || !make_key(key, "python3", PYTHON, (const char *const *)&text, 1))
             key[0] = '\0';
-        rc = install(folder, root, key, ".python", PIP_SCRIPT, identity, err);
+        rc = install(folder, root, key, ".python", PIP_SCRIPT, builder, err);
     }
     free(text);
     return rc;
@@ -170,7 +171,7 @@ static bool depends(json_object *package, const char *kind, bool *is_closed)
     return true;
 }
 
-int install_node(const char *folder, const char *root, const struct identity *identity,
+int install_node(const char *folder, const char *root, struct builder *builder,
                  struct enoki_error *err)
 {
     /* What is installed, and from where. */
@@ -191,7 +192,7 @@ int install_node(const char *folder, const char *root, const struct identity *id
         if (!is_closed || !make_key(key, "nodejs", "/usr/bin/node", (const char *const *)texts, 3))
             key[0] = '\0';
         if (has_any && access(modules, F_OK) != 0)
-            rc = install(folder, root, key, "node_modules", NPM_SCRIPT, identity, err);
+            rc = install(folder, root, key, "node_modules", NPM_SCRIPT, builder, err);
     }
     json_object_put(package);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

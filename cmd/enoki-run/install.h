@@ -8,14 +8,14 @@
 #ifndef INSTALL_H
 #define INSTALL_H
 
-#include "identity.h"
+#include "step.h"
 
-/* root is deploy.path; the installer runs as the identity. ENOKI_EFUNCTION: it failed; the message
- * ends with the end of its output. ENOKI_EINVAL: package.json cannot be read; ENOKI_ETIMEOUT,
+/* root is deploy.path; the installer runs as the builder's identity. ENOKI_EFUNCTION: it failed,
+ * and builder->output says more. ENOKI_EINVAL: package.json cannot be read; ENOKI_ETIMEOUT,
  * ENOKI_EIO, ENOKI_ENOMEM */
-ENOKI_MUST_CHECK int install_python(const char *folder, const char *root,
-                                    const struct identity *identity, struct enoki_error *err);
-ENOKI_MUST_CHECK int install_node(const char *folder, const char *root,
-                                  const struct identity *identity, struct enoki_error *err);
+ENOKI_MUST_CHECK int install_python(const char *folder, const char *root, struct builder *builder,
+                                    struct enoki_error *err);
+ENOKI_MUST_CHECK int install_node(const char *folder, const char *root, struct builder *builder,
+                                  struct enoki_error *err);
 
 #endif

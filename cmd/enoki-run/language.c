@@ -14,7 +14,7 @@
 struct language {
     const char *env;
     const char *needs;  /* a file; NULL: the step finds out */
-    int (*install)(const char *folder, const char *root, const struct identity *identity,
+    int (*install)(const char *folder, const char *root, struct builder *builder,
                    struct enoki_error *err); /* or NULL */
     const char *script; /* of a shell in the folder; NULL: nothing to do */
     bool is_library;    /* the code is the one .so of the folder, else what it needs */
@@ -70,18 +70,18 @@ static int find_library(const char *folder, char *out, size_t size, struct enoki
                            "the package has %u libraries (.so) at its top; it needs one", count);
 }
 
-int package_run_step(const char *script, const char *folder, const struct identity *identity,
+int package_run_step(const char *script, const char *folder, struct builder *builder,
                      struct enoki_error *err)
 {
-    int rc = identity_give(identity, folder, err);
+    int rc = identity_give(&builder->identity, folder, err);
 
     if (rc == 0)
-        rc = step_run(script, folder, identity, STEP_LIMIT_MS, err);
-    return rc == 0 ? identity_take(identity, folder, err) : rc;
+        rc = step_run(script, folder, builder, STEP_LIMIT_MS, err);
+    return rc == 0 ? identity_take(&builder->identity, folder, err) : rc;
 }
 
 int package_prepare(const char *env, const char *folder, const char *root,
-                    const struct identity *identity, char *code_out, size_t code_size,
+                    struct builder *builder, char *code_out, size_t code_size,
                     struct enoki_error *err)
 {
     const struct language *language = find(env);
@@ -104,9 +104,9 @@ int package_prepare(const char *env, const char *folder, const char *root,
                                "the package has no %s at its top: env '%s' needs it",
                                language->needs, env);
     if (language->install != NULL)
-        rc = language->install(folder, root, identity, err);
+        rc = language->install(folder, root, builder, err);
     if (rc == 0 && language->script != NULL)
-        rc = package_run_step(language->script, folder, identity, err);
+        rc = package_run_step(language->script, folder, builder, err);
     if (rc != 0)
         return rc;
     if (language->is_library)

@@ -6,7 +6,7 @@
 #ifndef PACKAGE_H
 #define PACKAGE_H
 
-#include "identity.h"
+#include "step.h"
 
 /* Refused beyond: entries, bytes of all files, bytes per byte of the ZIP (above 1 MiB). */
 #define PACKAGE_ENTRIES_MAX 10000u
@@ -26,20 +26,20 @@ ENOKI_MUST_CHECK int package_unpack(const void *zip, size_t len, const char *fol
 /*
  * Makes the folder ready for the language that env names ("python3", "so", "c", ...): checks what
  * must be there, compiles, installs what it requires. code_out gets the path of what a runtime is
- * given, below the folder; root is deploy.path. The message of a failed step ends with its output.
- * Steps run as the identity, which the folder is given to meanwhile.
+ * given, below the folder; root is deploy.path. builder->output is what a failed step wrote.
+ * Steps run as the builder's identity, which the folder is given to meanwhile.
  *
  * ENOKI_EINVAL     no such env (the message lists them), or something is missing
  * ENOKI_EFUNCTION  a step failed; ENOKI_ETIMEOUT; ENOKI_EIO
  */
 ENOKI_MUST_CHECK int package_prepare(const char *env, const char *folder, const char *root,
-                                     const struct identity *identity, char *code_out,
-                                     size_t code_size, struct enoki_error *err);
+                                     struct builder *builder, char *code_out, size_t code_size,
+                                     struct enoki_error *err);
 
 /* One step: a shell script of ours. The folder is the identity's only as long as it runs. As above.
  */
 ENOKI_MUST_CHECK int package_run_step(const char *script, const char *folder,
-                                      const struct identity *identity, struct enoki_error *err);
+                                      struct builder *builder, struct enoki_error *err);
 
 /* A folder of an unpacked package takes the package's place: all else goes. "" is the package
  * itself. ENOKI_EINVAL: it is not there; ENOKI_EIO */

@@ -22,31 +22,44 @@
 #define BOUNDS "ulimit -t 300; ulimit -v 4194304; ulimit -f 1048576; ulimit -c 0; "
 /* The number of processes is one of its user's: with a user of its own only. */
 #define BOUNDS_OF_OWN "ulimit -p 512; "
-#define TAIL_BYTES 400u
 #define VARIABLES_MAX 64u
 
 extern char **environ;
 
 /* The end of what a step wrote. */
 struct tail {
-    char text[TAIL_BYTES];
+    char text[STEP_OUTPUT_MAX_BYTES];
     size_t len;
+    bool is_cut;
 };
 
 static void add(struct tail *tail, const char *bytes, size_t len)
 {
-    if (len > sizeof(tail->text)) {
-        bytes += len - sizeof(tail->text);
-        len = sizeof(tail->text);
-    }
-    if (tail->len + len > sizeof(tail->text)) {
-        size_t gone = tail->len + len - sizeof(tail->text);
+    size_t all = tail->len + len;
+
+    if (all > sizeof(tail->text)) {
+        size_t gone = all - sizeof(tail->text);
 
         memmove(tail->text, tail->text + gone, tail->len - gone);
         tail->len -= gone;
+        tail->is_cut = true;
     }
     memcpy(tail->text + tail->len, bytes, len);
     tail->len += len;
+}
+
+/* Its whole lines, without empty ones at the end. */
+static void keep(const struct tail *tail, struct en_buffer *output)
+{
+    const char *from = tail->text, *end = tail->text + tail->len;
+    const char *newline = tail->is_cut ? memchr(from, '\n', tail->len) : NULL;
+
+    if (newline != NULL)
+        from = newline + 1;
+    while (end > from && (end[-1] == '\n' || end[-1] == '\r' || end[-1] == ' '))
+        end--;
+    en_buffer_clear(output, 0);
+    (void)!en_buffer_append(output, from, (size_t)(end - from)); /* it failed without words, then */
 }
 
 /* Nothing of this process's environment but what compilers and pip need. */
@@ -143,8 +156,8 @@ static bool collect(int fd, uint64_t until_ms, struct tail *tail)
     }
 }
 
-int step_run(const char *script, const char *folder, const struct identity *identity,
-             uint64_t limit_ms, struct enoki_error *err)
+int step_run(const char *script, const char *folder, struct builder *builder, uint64_t limit_ms,
+             struct enoki_error *err)
 {
     struct tail tail = {.len = 0};
     int pipes[2], status = 0, rc;
@@ -153,7 +166,7 @@ int step_run(const char *script, const char *folder, const struct identity *iden
 
     if (pipe2(pipes, O_CLOEXEC) != 0)
         return enoki_error_set(err, ENOKI_EIO, "pipe: %s", strerrordesc_np(errno));
-    rc = start(&pid, script, folder, identity, pipes[1]);
+    rc = start(&pid, script, folder, &builder->identity, pipes[1]);
     (void)close(pipes[1]);
     if (rc != 0) {
         (void)close(pipes[0]);
@@ -164,10 +177,11 @@ int step_run(const char *script, const char *folder, const struct identity *iden
     (void)close(pipes[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    if (!in_time)
-        return enoki_error_set(err, ENOKI_ETIMEOUT, "building took longer than %llu s: %.*s",
-                               (unsigned long long)(limit_ms / 1000), (int)tail.len, tail.text);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (in_time && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return enoki_error_set(err, ENOKI_EFUNCTION, "building failed: %.*s", (int)tail.len, tail.text);
+    keep(&tail, &builder->output);
+    if (!in_time)
+        return enoki_error_set(err, ENOKI_ETIMEOUT, "building took longer than %llu s",
+                               (unsigned long long)(limit_ms / 1000));
+    return enoki_error_set(err, ENOKI_EFUNCTION, "building failed");
 }

@@ -10,10 +10,23 @@
 
 #include "identity.h"
 
-/* ENOKI_EFUNCTION: it failed; the message ends with the end of its output. ENOKI_ETIMEOUT,
- * ENOKI_EIO */
-ENOKI_MUST_CHECK int step_run(const char *script, const char *folder,
-                              const struct identity *identity, uint64_t limit_ms,
-                              struct enoki_error *err);
+#include "base/buffer.h"
+
+/* How much is kept of what a step writes. */
+#define STEP_OUTPUT_MAX_BYTES 16384u
+
+/* Who builds a package, and what that has written. */
+struct builder {
+    struct identity identity;
+    struct en_buffer output; /* of a step that failed: the end, in whole lines */
+};
+#define BUILDER_INIT                                                                               \
+    {                                                                                              \
+        .output = EN_BUFFER_INIT(STEP_OUTPUT_MAX_BYTES)                                            \
+    }
+
+/* ENOKI_EFUNCTION: it failed, and builder->output says more; ENOKI_ETIMEOUT, as well; ENOKI_EIO */
+ENOKI_MUST_CHECK int step_run(const char *script, const char *folder, struct builder *builder,
+                              uint64_t limit_ms, struct enoki_error *err);
 
 #endif

@@ -57,7 +57,7 @@ static int build(struct job *job, const struct deployment *deployment, const voi
                  char *staged)
 {
     char folder[PATH_MAX], code[PATH_MAX];
-    struct identity identity;
+    struct builder builder = BUILDER_INIT;
     int rc;
 
     if (snprintf(folder, sizeof(folder), "%s/code", staged) >= (int)sizeof(folder))
@@ -68,14 +68,15 @@ static int build(struct job *job, const struct deployment *deployment, const voi
     if (rc == 0)
         rc = package_take_subfolder(folder, deployment->subfolder, &job->err);
     if (rc == 0)
-        rc = find_builder(job, &identity);
+        rc = find_builder(job, &builder.identity);
     if (rc == 0)
-        rc = package_prepare(deployment->env, folder, job->uploads->root, &identity, code,
+        rc = package_prepare(deployment->env, folder, job->uploads->root, &builder, code,
                              sizeof(code), &job->err);
     if (rc == 0)
         rc = store_add(job->uploads->root, staged,
                        strlen(code) > strlen(folder) ? code + strlen(folder) + 1 : "", deployment,
                        &job->err);
+    job->output = builder.output;
     return rc;
 }
 
@@ -175,6 +176,17 @@ static size_t list_urls(const struct node *node, const char *name, char *out, si
     return len;
 }
 
+static void fail_with_output(struct job *job)
+{
+    struct en_buffer text = EN_BUFFER_INIT(STEP_OUTPUT_MAX_BYTES + ENOKI_ERROR_MESSAGE_BYTES);
+
+    if (en_buffer_appendf(&text, "%s:\n%s\n", job->err.message, job->output.data) == 0)
+        enoki_invocation_reply(job->inv, http_status(job->rc), text.data, text.len);
+    else
+        en_invocation_fail(job->inv, http_status(job->rc), "building failed\n");
+    en_buffer_fini(&text);
+}
+
 static void answer(struct job *job)
 {
     struct metrics_uploads *done = &job->uploads->done;
@@ -183,7 +195,9 @@ static void answer(struct job *job)
     if (job->inv != NULL && job->kind != JOB_REMOVE)
         (*(job->rc == 0 ? &done->ok : &done->failed))++;
 
-    if (job->inv != NULL && job->rc != 0) {
+    if (job->inv != NULL && job->rc != 0 && job->output.len > 0) {
+        fail_with_output(job);
+    } else if (job->inv != NULL && job->rc != 0) {
         (void)snprintf(text, sizeof(text), "%s\n", job->err.message);
         en_invocation_fail(job->inv, http_status(job->rc), text);
     } else if (job->inv != NULL) {
@@ -330,6 +344,7 @@ void job_free(struct job *job)
     free(job->code);
     free(job->state);
     free(job->keygroup);
+    en_buffer_fini(&job->output);
     free(job);
 }
 

@@ -29,6 +29,7 @@ struct job {
     bool keep; /* the version was there before: it stays if it does not start */
     int rc;
     struct enoki_error err;
+    struct en_buffer output; /* of a build that failed */
     /* Of a removal: */
     const struct function *function; /* to wait for: its last runtime */
     char *code;                      /* a folder in .staging; NULL: none */

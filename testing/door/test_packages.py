@@ -87,6 +87,24 @@ def test_what_is_kept_depends_on_nothing_else(start, wheel):
     assert node.call("b") == (200, b"alone")
 
 
+def test_what_a_step_that_fails_wrote_is_the_answer(start):
+    node = start()
+    wrong = "".join(f"int f{number}(void) {{ return missing{number}; }}\n" for number in range(10))
+    status, text = node.upload("a", "c", zipped({"fn.c": wrong}))
+    lines = text.decode().splitlines()
+    assert (status, lines[0]) == (500, "building failed:")
+    assert [number for number in range(10) if f"'missing{number}' undeclared" in text.decode().replace(
+        "\u2018", "'").replace("\u2019", "'")] == list(range(10))
+    # Of very much the end, from where a line begins.
+    wrong = "".join(f'#warning "number{number:03}"\n' for number in range(500)) + "#error the end\n"
+    status, text = node.upload("a", "c", zipped({"fn.c": wrong}))
+    lines = text.decode().splitlines()
+    assert (status, lines[0]) == (500, "building failed:")
+    assert len(text) < 20000 and "number000" not in lines[1] and "the end" in text.decode()
+    assert lines[1][0] == " " or lines[1].startswith("fn.c:")
+    assert node.names() == []
+
+
 def tarball():
     """npm's package 'wanted'."""
     made = io.BytesIO()
