@@ -17,7 +17,7 @@
  * the bytes that were read, so that a slow client never holds a worker.
  *
  * Calls (asynchronous ones, what the parent read itself, all of enoki-process). They are messages
- * on one socket that all workers receive from; there are never more of them than workers.
+ * on one socket that all workers receive from; there are never more of them than two for a worker.
  *
  * A worker notes in memory shared with the parent which call it runs and which bytes behind the
  * request it has read. When it dies, the parent answers 502, or 504 if it killed it for its

@@ -7,6 +7,12 @@
 #include <signal.h>
 #include <string.h>
 
+#define WAITED_TEXT "the call waited too long for a worker\n"
+/* Behind its deadline, a call that is with the workers: one that is run, and one that is not, whose
+ * worker may be about to say that it has it. */
+#define TAKEN_MS 1000u
+#define UNTAKEN_MS 20u
+
 static struct enoki_invocation *take_sent(struct en_pool *pool, uint64_t id)
 {
     struct enoki_invocation *before = NULL;
@@ -49,15 +55,39 @@ static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
     return rc;
 }
 
-/* Never more messages than workers: then a worker waits only if nothing does. */
+/* One for each worker. Where no other worker can be had, a second one, which whoever is free first
+ * finds without having to wait for the parent: a switch less for every call under load. */
+static uint32_t messages_max(const struct en_pool *pool)
+{
+    bool has_second = !pool->shares_connections && !pool->one_call &&
+                      pool->present == pool->workers_max;
+
+    return has_second ? 2 * pool->alive : pool->alive;
+}
+
+static void push_back(struct en_pool *pool, struct enoki_invocation *inv)
+{
+    inv->next = pool->queue.first;
+    pool->queue.first = inv;
+    if (pool->queue.last == NULL)
+        pool->queue.last = inv;
+    pool->queue.count++;
+    (void)atomic_fetch_add(&pool->shared->waiting, 1);
+}
+
 void en_pool_pump(struct en_pool *pool)
 {
     if (pool->queue.count == 0 && pool->sent.count == 0)
         pool->unanswered = 0;
-    while (pool->queue.count > 0 && pool->unanswered < pool->alive) {
+    while (pool->queue.count > 0 && pool->unanswered < messages_max(pool)) {
         struct enoki_invocation *inv = pop_waiting(pool);
+        int rc = send_call(pool, inv);
 
-        if (send_call(pool, inv) != 0) {
+        if (rc == ENOKI_ELIMIT && pool->unanswered > 0) {
+            push_back(pool, inv); /* the socket is full until the next answer */
+            break;
+        }
+        if (rc != 0) {
             en_invocation_fail(inv, 500, "the call cannot be handed to a worker\n");
             continue;
         }
@@ -110,7 +140,7 @@ void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *messag
     if (inv == NULL)
         return; /* answered 504 meanwhile */
     if (len == 0) {
-        en_invocation_fail(inv, 504, "the call waited too long for a worker\n");
+        en_invocation_fail(inv, 504, WAITED_TEXT);
         return;
     }
     if (en_answer_decode(&answer, body, len) != 0) {
@@ -169,10 +199,24 @@ void en_pool_call_lost(struct en_pool *pool, uint64_t id, const struct en_pool_f
 static uint64_t expire_queue(struct en_pool *pool, uint64_t now_ms)
 {
     while (pool->queue.first != NULL && pool->queue.first->deadline_ms <= now_ms)
-        en_invocation_fail(pop_waiting(pool), 504, "the call waited too long for a worker\n");
+        en_invocation_fail(pop_waiting(pool), 504, WAITED_TEXT);
     return pool->queue.first == NULL ? UINT64_MAX : pool->queue.first->deadline_ms;
 }
 
+static bool is_run(const struct en_pool *pool, uint64_t id)
+{
+    for (uint32_t i = 0; i < pool->workers_max; i++) {
+        const struct en_pool_status *status = en_pool_status(pool, i);
+
+        if (atomic_load_explicit(&status->state, memory_order_acquire) == EN_POOL_SUBMITTED &&
+            status->id == id)
+            return true;
+    }
+    return false;
+}
+
+/* One that a worker runs is answered when that worker is dead, or much later here; what none has
+ * taken, here: who takes it now sees that it is too late. */
 static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
 {
     uint64_t next = UINT64_MAX;
@@ -180,14 +224,15 @@ static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
 
     while (inv != NULL) {
         struct enoki_invocation *following = inv->next;
+        bool is_due = inv->deadline_ms + UNTAKEN_MS <= now_ms;
+        bool runs = is_due && is_run(pool, inv->id);
+        uint64_t end = inv->deadline_ms + (runs ? TAKEN_MS : UNTAKEN_MS);
 
-        /* One that a worker runs is answered when that worker is dead; one that none has taken,
-         * a little later, here. */
-        if (inv->deadline_ms + 1000 <= now_ms) {
+        if (end > now_ms) {
+            next = end < next ? end : next;
+        } else {
             inv = take_sent(pool, inv->id);
-            en_invocation_fail(inv, en_pool_late.status, en_pool_late.text);
-        } else if (inv->deadline_ms + 1000 < next) {
-            next = inv->deadline_ms + 1000;
+            en_invocation_fail(inv, 504, runs ? en_pool_late.text : WAITED_TEXT);
         }
         inv = following;
     }

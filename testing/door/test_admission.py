@@ -60,6 +60,44 @@ def test_concurrency_and_queue_are_bounded(start):
     assert ask(node, "hang", b"x")[:2] == (200, b"x")
 
 
+HOLDS = """
+import os, time
+def fn(req, headers):
+    with open("RAN", "a") as ran:
+        ran.write(req + "\\n")
+    while req == "hold" and not os.path.exists("GATE"):
+        time.sleep(0.01)
+    return req
+"""
+
+
+def test_a_call_that_is_with_a_busy_worker_has_its_own_time_and_any_other_worker(start, tmp_path):
+    ran, gate = tmp_path / "ran", tmp_path / "gate"
+    (tmp_path / "fn.py").write_text(HOLDS.replace("RAN", str(ran)).replace("GATE", str(gate)))
+    functions = [f'{{ name = "{name}"; language = "python"; code = "{tmp_path}"; '
+                 f'runtime = "prefork"; workers = {workers}; }}'
+                 for name, workers in (("one", 1), ("two", 2))]
+    node = start(", ".join(functions), 'isolation = { users = "shared"; };').wait_ready("one", "two")
+    for name in ("one", "two"):
+        gate.unlink(missing_ok=True)
+        ran.write_text("")
+        held = []
+        holder = threading.Thread(target=lambda: held.append(ask(node, name, b"hold")[:2]))
+        holder.start()
+        until(lambda: ran.read_text() == "hold\n", "the first call does not run")
+        if name == "one":
+            assert ask(node, name, b"late", X_Enoki_Timeout="300")[0] == 504
+        else:
+            answers = in_threads(12, lambda _: ask(node, name, b"quick")[:2])
+            assert answers == [(200, b"quick")] * 12
+        assert not held
+        gate.touch()
+        holder.join()
+        assert held == [(200, b"hold")]
+        assert ask(node, name, b"next")[:2] == (200, b"next")
+        assert "late" not in ran.read_text()
+
+
 def test_asynchronous_calls_are_refused_once_the_queue_is_full(start):
     node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; '
                  'limits = { queue = 2; }; }', LISTEN).wait_ready("hang")
