@@ -36,6 +36,9 @@ _CODES = {"ELIMIT": StatusCode.RESOURCE_EXHAUSTED, "ETIMEOUT": StatusCode.DEADLI
           "EUNAVAILABLE": StatusCode.UNAVAILABLE, "EDENIED": StatusCode.UNAVAILABLE}
 
 
+_SCAN_MAX = 1000000  # a call's of ours; theirs has none
+
+
 def _call(method, *arguments):
     try:
         return getattr(enoki.state(), method)(*arguments)
@@ -65,7 +68,7 @@ def scan(key: str, count: int) -> list[str]:
         raise ValueError(f"count is {count}")
     if count == 0:
         raise RpcError(StatusCode.UNKNOWN, "count must be at least 1, got 0")
-    return _call("scan", _text("key", key), count).texts()
+    return _call("scan", _text("key", key), min(count, _SCAN_MAX)).texts()
 
 
 def update(key: str, value: str) -> None:

@@ -1,5 +1,6 @@
 """How a folder with fn.py becomes a function: used by the host (python3.so), not by functions."""
 import contextlib
+import faulthandler
 import gc
 import importlib
 import inspect
@@ -64,24 +65,28 @@ class Handler:
     """Answers calls with fn."""
 
     def __init__(self, directory):
-        self._directory = directory
+        self._directory, self._pid = directory, os.getpid()
         before = set(sys.modules)
         self._set(_import(directory))
         # Threads do not survive the fork that makes a worker: who starts some is imported there.
         self._anew = None
         if threading.active_count() > 1:
             self._anew = set(sys.modules) - before
-            self._pid = os.getpid()
 
     def _set(self, function):
         self._function, self._with_headers = function, _takes_headers(function)
 
     def start_worker(self):
-        if self._anew is not None and os.getpid() != self._pid:
+        if os.getpid() == self._pid:
+            return
+        if self._anew is not None:
             for name in self._anew:
                 sys.modules.pop(name, None)
             self._anew = None
             self._set(_import(self._directory))
+        # Python's random sees to itself. All workers would have the same numbers.
+        if "numpy.random" in sys.modules:
+            sys.modules["numpy.random"].seed()
 
     def end_worker(self):
         _flush()
@@ -154,6 +159,7 @@ def load(directory, name):
     """A Handler for the fn.py of that folder. LoadError"""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    faulthandler.enable(2, all_threads=False)  # a crash in native code tells where it was called
     sys.argv = [f"{directory}/fn.py"]
     sys.path[1:1] = [directory, f"{directory}/{REQUIREMENTS}"]
     threading.main_thread().name = name

@@ -181,7 +181,7 @@ class Kv(Case):
         for code, answer in [
                 ("kv.read('a')", "['1']"), ("kv.read(b'b')", "['x\\x00\\U0001f600']".encode().decode(
                     "unicode_escape").replace("\0", "\\x00")),
-                ("kv.scan('a', 5)", None), ("kv.delete('a')", "None"),
+                ("kv.scan('a', 5)", None), ("kv.scan('b', 10 ** 9)", "['x"), ("kv.delete('a')", "None"),
                 ("kv.read('nothing')", "RpcError UNKNOWN there is no item 'nothing'"),
                 ("kv.delete('never')", "RpcError UNKNOWN"),
                 ("kv.scan('never', 1)", "RpcError UNKNOWN"),

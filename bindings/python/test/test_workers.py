@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Functions in Python and the processes and threads that run them."""
 import concurrent.futures
+import time
 import unittest
 
 from case import RUNTIMES, Case, running
@@ -23,6 +24,24 @@ class Workers(Case):
         self.assertGreater(len({pid for pid, _ in answers}), 1)
         self.assertEqual(len({number for _, number in answers}), 40)
         self.assertEqual((self.folder / "imports").read_text(), "x")
+
+    def test_numpy_is_seeded_anew_in_each_worker(self):
+        package = self.package("")
+        (package / "numpy").mkdir()
+        (package / "numpy" / "__init__.py").write_text("")
+        (package / "numpy" / "random.py").write_text(
+            "import os\nseeds = []\n\ndef seed():\n    seeds.append(os.getpid())\n")
+        text = """
+            import os
+            from numpy.random import seeds
+
+            def fn(i):
+                return str(seeds == [os.getpid()])
+            """
+        for runtime in ["prefork", "process"]:
+            with self.subTest(runtime=runtime):
+                url = self.serve(text, runtime=runtime)
+                self.assertEqual([running.call(url, b"") for _ in range(2)], [(200, b"True")] * 2)
 
     def test_hooks_of_forks_run_in_each_worker(self):
         for runtime in ["prefork", "process"]:
@@ -99,16 +118,22 @@ class Workers(Case):
                 self.assertEqual([running.call(url, b"") for _ in range(3)],
                                  [(200, b"1"), (200, b"2"), (200, b"3")])
 
-    def test_a_crash_in_native_code_costs_its_own_call_only(self):
-        url = self.serve("""
+    def test_a_crash_in_native_code_costs_its_own_call_only_and_is_in_the_log(self):
+        server = self.start("""
             import os
+
+            def crash():
+                os.abort()
 
             def fn(i):
                 if i == "crash":
-                    os.abort()
+                    crash()
                 return "well"
             """, "-w", "2")
+        url = server.url
         self.assertEqual(running.call(url, b"crash")[0], 502)
+        while "in crash\n" not in server.text:  # read by a thread
+            time.sleep(0.01)
         for _ in range(5):
             self.assertEqual(running.call(url, b"x"), (200, b"well"))
 
