@@ -52,8 +52,10 @@ static int load(const struct enoki_env *env, struct enoki_error *err)
 static int preload(const struct enoki_env *env, struct enoki_error *err)
 {
     PyGILState_STATE gil;
-    int rc = en_py_start(env, err);
+    int rc;
 
+    en_py_ignore_leaks();
+    rc = en_py_start(env, err);
     if (rc != 0)
         return rc;
     gil = PyGILState_Ensure();
@@ -64,10 +66,12 @@ static int preload(const struct enoki_env *env, struct enoki_error *err)
 
 static int open_worker(const struct enoki_env *env, void **instance, struct enoki_error *err)
 {
-    PyGILState_STATE gil = PyGILState_Ensure();
+    PyGILState_STATE gil;
     PyObject *done;
     int rc = 0;
 
+    en_py_ignore_leaks();
+    gil = PyGILState_Ensure();
     *instance = NULL;
     en_py_set_env(env);
     done = PyObject_CallMethod(handler, "start_worker", NULL);

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 /* Debian's extension modules take Python's symbols from the program, which is none here. */
 #define PYTHON_LIBRARY "libpython" PYTHON_VERSION ".so.1.0"
 #define STRING(text) #text
@@ -198,6 +202,13 @@ static int add_folder(struct enoki_error *err)
         rc = PyList_Insert(path, 0, folder);
     Py_XDECREF(folder);
     return rc == 0 ? 0 : enoki_error_set(err, ENOKI_EPLUGIN, "Python has no module path");
+}
+
+void en_py_ignore_leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __lsan_disable();
+#endif
 }
 
 int en_py_start(const struct enoki_env *env, struct enoki_error *err)

@@ -15,4 +15,9 @@
  * ENOKI_EPLUGIN: Python's words */
 ENOKI_MUST_CHECK int en_py_start(const struct enoki_env *env, struct enoki_error *err);
 
+/* Of each thread that runs Python, before it does. CPython does not give back all memory at its
+ * end: a sanitized process would list it, which takes a second of processor time, longer than a
+ * drain lasts on a busy machine. */
+void en_py_ignore_leaks(void);
+
 #endif
