@@ -470,17 +470,16 @@ int en_pool_work(struct en_pool *pool, uint32_t number)
                         .status = en_pool_status(pool, number),
                         .number = number,
                         .parent = -1,
+                        .packet.passed = -1,
                         .next_id = (uint64_t)getpid() << 32 | 1};
-    struct en_pool_message message = {.type = EN_POOL_READY};
+    struct en_pool_message message = {0};
     struct enoki_error err = ENOKI_ERROR_INIT;
+    int status;
 
     (void)snprintf(work.name, sizeof(work.name), "%u", number);
-    if (set_up(&work, &err) != 0) {
-        message.type = EN_POOL_FAILED;
-        (void)tell(&work, &message, err.message, strlen(err.message));
-        return EXIT_FAILURE;
-    }
-    if (tell(&work, &message, NULL, 0) != 0)
+    status = set_up(&work, &err) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    message.type = status == EXIT_SUCCESS ? EN_POOL_READY : EN_POOL_FAILED;
+    if (tell(&work, &message, err.message, strlen(err.message)) != 0 || status != EXIT_SUCCESS)
         work.over = true;
     while (!work.over && !is_worn(&work)) {
         if (pool->shares_connections)
@@ -496,5 +495,5 @@ int en_pool_work(struct en_pool *pool, uint32_t number)
     en_packet_fini(&work.packet);
     free(work.headers);
     free(work.held);
-    return EXIT_SUCCESS;
+    return status;
 }
