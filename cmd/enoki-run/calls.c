@@ -212,6 +212,9 @@ void calls_pump(struct function *function)
 {
     struct instance *instance;
 
+    /* A call may end between the signal to stop and the node's next look. */
+    if (enoki_server_is_draining(node_server(function->node)))
+        calls_leave(function);
     while (function->queue.count > 0 && may_run(function) &&
            (instance = least_loaded(function, function->queue.first)) != NULL) {
         struct enoki_invocation *inv = en_invocation_queue_pop(&function->queue);
