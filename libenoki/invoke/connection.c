@@ -463,6 +463,11 @@ bool en_connection_is_idle(const struct en_connection *connection)
     return !c->in_call && !c->closing && en_output_is_empty(&c->output) && !has_begun(c);
 }
 
+bool en_connection_lingers(const struct en_connection *connection)
+{
+    return connection->lingering;
+}
+
 void en_connection_pending(const struct en_connection *connection, const void **input,
                            size_t *input_len, const void **output, size_t *output_len,
                            bool *close_after)

@@ -119,6 +119,10 @@ enum en_want en_connection_expire(struct en_connection *connection, uint64_t now
 /* True between requests: nothing half read, nothing unsent. */
 bool en_connection_is_idle(const struct en_connection *connection);
 
+/* True if all is answered, and what the client still sends is only read for it to get the answer.
+ */
+bool en_connection_lingers(const struct en_connection *connection);
+
 /* What was read and belongs to no request that was handed out, so that somebody else can go on
  * behind the request in progress or at a half-read one (whose bytes are as they were sent, or an
  * equal chunked form); what is to be sent; and whether to close after that, or after the answer to

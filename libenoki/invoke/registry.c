@@ -66,8 +66,9 @@ bool en_server_kick_oldest(struct enoki_server *server)
     (void)pthread_mutex_lock(&server->mutex);
     for (struct enoki_connection *c = server->connections; c != NULL; c = c->next) {
         uint64_t deadline = atomic_load(&c->deadline_ms);
+        bool spare = c->reader != NULL && en_connection_lingers(c->http);
 
-        if (atomic_load(&c->is_idle) && deadline < earliest) {
+        if ((spare || atomic_load(&c->is_idle)) && deadline < earliest) {
             earliest = deadline;
             oldest = c;
         }
@@ -75,6 +76,7 @@ bool en_server_kick_oldest(struct enoki_server *server)
     if (oldest != NULL) {
         en_client_kick(oldest);
         atomic_store(&oldest->is_idle, false); /* not once more */
+        atomic_store(&oldest->deadline_ms, UINT64_MAX);
     }
     (void)pthread_mutex_unlock(&server->mutex);
     return oldest != NULL;

@@ -68,9 +68,10 @@ void en_server_deliver_posted(struct enoki_server *server);
 
 /* registry.c: the earliest deadline of a connection; kicks those that are past theirs. */
 uint64_t en_server_sweep(struct enoki_server *server, uint64_t now_ms);
-/* Makes idle connections end. */
-/* Ends the connection that has been idle longest, once its owner sees it; false: none is idle. */
+/* Ends the connection that has been idle longest, or one that has its last answer and only lingers,
+ * once its owner sees it; false: there is none. Of a front door, whose loop reads them all. */
 bool en_server_kick_oldest(struct enoki_server *server);
+/* Makes idle connections end. */
 void en_server_kick_idle(struct enoki_server *server);
 
 #endif
