@@ -180,7 +180,7 @@ class External(unittest.TestCase):
 
     def refused(self, text):
         with self.assertRaises(running.Failed) as failed:
-            server = running.Server([str(BUILD / "cmd" / "enoki-run"), "--start-timeout", "1s",
+            server = running.Server([str(BUILD / "cmd" / "enoki-run"), "--start-timeout", "5s",
                                      str(self.package(text))])
             self.addCleanup(server.close)
             server.wait_ready()
@@ -191,7 +191,7 @@ class External(unittest.TestCase):
                 ("#!/bin/sh\nexit 3\n", "ended before it was ready (exit status 3)"),
                 ("#!/bin/sh\nprintf 'HTTP/1.1 200 OK and more' >&3; sleep 100\n",
                  "does not speak these frames"),
-                ("#!/bin/sh\nsleep 100\n", "was not ready within 1000 ms"),
+                ("#!/bin/sh\nsleep 100\n", "was not ready within 5000 ms"),
                 ("#!/no/such/interpreter\n", "cannot be started: No such file or directory")]:
             with self.subTest(words=words):
                 self.assertIn(words, self.refused(text))

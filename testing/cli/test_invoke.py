@@ -139,6 +139,6 @@ def test_many_calls_and_what_cannot_be_called(start, tmp_path):
             (("echo", "-H", "no colon"), 2, "allowed: NAME: VALUE"),
             (("echo", "more"), 2, "given with -d"), ((), 2, "NAME"), (("a/b",), 2, "no name"),
             (("echo", "--repeat", "0"), 2, "allowed: 1 to"),
-            (("hang", "--timeout", "1", "-d", "sleep 1500"), 1, "did not answer in time")):
+            (("hang", "--timeout", "1", "-d", "sleep 5000"), 1, "did not answer in time")):
         done = enoki(node, "invoke", *words)
         assert done.status == status and text in done.err and done.out == "", (words, done)

@@ -11,6 +11,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import zipfile
@@ -18,9 +19,13 @@ import zipfile
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "support"))
+
+import holding  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("ENOKI_BUILD", HERE.parent.parent / "build")).resolve()
 LIBRARIES = BUILD / "testing" / "functions"
-LIMIT_S = 60
+LIMIT_S = 120
 # The package is one word of a command line, in a form's content type.
 UPLOAD = """
 cd "$1" && curl -sS "http://127.0.0.1:$5/upload" --data "{\\"name\\": \\"$2\\", \\"env\\": \\"$3\\",
@@ -156,6 +161,10 @@ class Node:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
+        self.wait_end()
+
+    def wait_end(self):
+        """Of one that was told to stop, once: at its very end a signal more would end it."""
         assert self.process.wait(LIMIT_S) == 0, self.text
 
     def kill(self):
@@ -182,6 +191,12 @@ def open_folder():
 
 tmp_path = pytest.fixture(name="tmp_path")(open_folder)
 module_path = pytest.fixture(name="module_path", scope="module")(open_folder)
+
+
+@pytest.fixture
+def hold(tmp_path):
+    """For calls of the function hang that take until they are let go."""
+    return holding.Hold(tmp_path)
 
 
 @pytest.fixture

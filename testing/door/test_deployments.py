@@ -21,7 +21,7 @@ class Upload(threading.Thread):
         self.begun, self.go = folder / f"{name}-begun", folder / f"{name}-go"
         self.zip = package(fn__py=SLOW % (self.begun, self.go))
         self.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while not self.begun.exists():
             self.join(0.01)
             assert self.is_alive() and time.monotonic() < until, f"not started: {self.answer}"
@@ -101,7 +101,7 @@ def test_who_still_uploads_when_the_node_stops_learns_it(start, tmp_path):
     node = start("", limits("300ms"))
     upload = Upload(node, tmp_path, "f")
     node.process.terminate()
-    node.process.wait(20)
+    node.process.wait(60)
     assert upload.answered() == (500, b"the node stops\n")
 
 
@@ -119,8 +119,8 @@ def test_a_node_that_stops_ends_calls_of_functions_that_were_removed(start):
     while "hang" in node.names():
         time.sleep(0.01)
     node.process.terminate()
-    node.process.wait(20)
-    call.join(20)
+    node.process.wait(60)
+    call.join(60)
     assert [status for status, _ in answers] == [502]
     for runtime in runtimes:
         assert select.select([runtime], [], [], 0.5)[0], "a runtime outlived its node"

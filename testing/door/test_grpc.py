@@ -2,6 +2,7 @@
 core, and the messages are made by hand (rpc.py)."""
 import concurrent.futures
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import conftest  # noqa: E402
 
 grpc = pytest.importorskip("grpc")
 import rpc  # noqa: E402
+from test_scaling import LIMIT_S, until  # noqa: E402
 
 FUNCTIONS = """
 { name = "echo"; code = "$LIB/echo.so"; },
@@ -123,11 +125,12 @@ def test_deadlines(client):
     assert client.call("wide", "sleep 100", timeout=None) == "sleep 100"
 
 
-def test_a_full_queue_is_told(client):
+def test_a_full_queue_is_told(client, hold):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda i: outcome(client, "narrow", "sleep 300"), range(8)))
-    assert "OK" in results and "RESOURCE_EXHAUSTED" in results
-    assert set(results) <= {"OK", "RESOURCE_EXHAUSTED"}
+        calls = [pool.submit(outcome, client, "narrow", hold.body.decode()) for _ in range(8)]
+        until(lambda: [call.done() for call in calls].count(True) == 6, "nobody is refused")
+        hold.release()
+    assert sorted(call.result() for call in calls) == ["OK"] * 2 + ["RESOURCE_EXHAUSTED"] * 6
 
 
 def outcome(client, *call):
@@ -190,16 +193,16 @@ def test_calls_that_are_cancelled_leave_nothing(node, client):
     assert abs(len(os.listdir(f"/proc/{node.process.pid}/fd")) - before) < 20
 
 
-def test_a_call_that_waits_is_not_run_for_who_is_gone(node, client):
+def test_a_call_that_waits_is_not_run_for_who_is_gone(node, client, hold):
     before = node.describe("single")["calls"]
     method, futures = client.channel.unary_unary(rpc.REQUEST), []
     while node.describe("single")["queued"] == 0 and len(futures) < 10:
-        body = "now" if futures else "sleep 1500"
-        futures.append(method.future(rpc.data("single", body), timeout=30))
-        while (sum(node.describe("single")[key] for key in ("running", "queued")) < len(futures)
-               and not futures[0].done()):
-            pass
+        futures.append(method.future(rpc.data("single", hold.body), timeout=LIMIT_S))
+        until(lambda: sum(node.describe("single")[key] for key in ("running", "queued"))
+              == len(futures), "it does not arrive")
     futures.pop().cancel()
+    until(lambda: node.describe("single")["queued"] == 0, "it still waits")
+    hold.release()
     assert all(future.result() for future in futures)
     assert client.call("single", "next") == "next"
     found = node.describe("single")
@@ -315,15 +318,17 @@ def test_an_upload_tells_every_address(start):
     client.close()
 
 
-def test_what_was_accepted_is_answered_before_the_end(start):
+def test_what_was_accepted_is_answered_before_the_end(start, hold):
     node = start('{ name = "wide"; code = "$LIB/hang.so"; runtime = "thread"; workers = 9; }', LISTEN)
     client = rpc.Client(address_of(node.wait_ready("wide")))
     method = client.channel.unary_unary(rpc.REQUEST)
-    futures = [method.future(rpc.data("wide", "sleep 800"), timeout=30) for _ in range(8)]
-    while node.describe("wide")["running"] < 8:
-        pass
-    node.stop()
-    assert [rpc.fields(future.result())[0][1] for future in futures] == [b"sleep 800"] * 8
+    futures = [method.future(rpc.data("wide", hold.body), timeout=LIMIT_S) for _ in range(8)]
+    hold.wait(8)
+    node.process.send_signal(signal.SIGTERM)
+    node.wait_for("draining")
+    hold.release()
+    assert [rpc.fields(future.result())[0][1] for future in futures] == [hold.body] * 8
+    node.wait_end()
     client.close()
 
 

@@ -166,7 +166,7 @@ def parent_of(pid):
 
 
 def wait_until(condition, what):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < until, what
         time.sleep(0.02)

@@ -11,6 +11,7 @@ import conftest  # noqa: E402
 grpc = pytest.importorskip("grpc")
 import rpc  # noqa: E402
 import test_coap_calls as coap  # noqa: E402
+from test_scaling import until  # noqa: E402
 
 FUNCTIONS = """
 { name = "echo"; code = "$LIB/echo.so"; },
@@ -107,12 +108,15 @@ def test_a_call_has_the_same_result(protocol, name, body, result, text):
         assert answer.strip().startswith(text)
 
 
-def test_a_full_queue_is_told(protocol):
+def test_a_full_queue_is_told(protocol, hold):
     overload = (503, "RESOURCE_EXHAUSTED", "5.03")[protocol.number]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda i: protocol.call("narrow", b"sleep 300"), range(8)))
-    assert {found for found, _ in results} == {OK[protocol.number], overload}
-    assert any(b"too many calls are waiting" in text for _, text in results)
+        calls = [pool.submit(protocol.call, "narrow", hold.body) for _ in range(8)]
+        until(lambda: [call.done() for call in calls].count(True) == 6, "nobody is refused")
+        assert {call.result()[0] for call in calls if call.done()} == {overload}
+        hold.release()
+    assert [call.result()[0] for call in calls].count(OK[protocol.number]) == 2
+    assert any(b"too many calls are waiting" in call.result()[1] for call in calls)
 
 
 def test_every_call_has_a_line_that_names_the_protocol(node, protocol):

@@ -117,40 +117,41 @@ def test_a_hundred_replacements_fail_no_call(start, tmp_path):
     node.stop()
 
 
-def test_a_stopped_node_answers_what_it_has_accepted(start):
+def test_a_stopped_node_answers_what_it_has_accepted(start, hold):
     node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 2; }', LISTEN)
     node.wait_ready("hang")
     answers, threads = [], []
     address = address_of(node)
     coap = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    coap.settimeout(30)
+    coap.settimeout(60)
     coap.connect(("127.0.0.1", port_of(node)))
 
     def over_http():
-        answers.append(node.call("hang", b"sleep 700")[1])
+        answers.append(node.call("hang", hold.body)[1])
 
     def over_grpc():
         client = rpc.Client(address)
-        answers.append(client.call("hang", "sleep 700").encode())
+        answers.append(client.call("hang", hold.body.decode(), timeout=60).encode())
         client.close()
     for target in (over_http, over_http, over_grpc):
         threads.append(threading.Thread(target=target))
         threads[-1].start()
-    coap.send(message(NON, 2, 1, b"t", ["hang"], b"sleep 700"))
+    coap.send(message(NON, 2, 1, b"t", ["hang"], hold.body))
     until(lambda: sum(node.describe("hang")[key] for key in ("running", "queued")) == 4,
           "not all have arrived")
     runtimes = [os.pidfd_open(pid) for pid in node.runtimes()]
     node.process.send_signal(signal.SIGTERM)
     node.wait_for("draining")
     with pytest.raises(OSError):  # nothing is accepted any more, while the calls still run
-        until(lambda: socket.create_connection(node.http, 5).close(), "")
+        until(lambda: socket.create_connection(node.http, 60).close(), "")
+    hold.release()
     answers.append(receive(coap).payload)
     for thread in threads:
         thread.join(60)
-    assert answers == [b"sleep 700"] * 4
-    assert node.process.wait(30) == 0
+    assert answers == [hold.body] * 4
+    assert node.process.wait(60) == 0
     for runtime in runtimes:
-        assert select.select([runtime], [], [], 10)[0], "a runtime outlived its node"
+        assert select.select([runtime], [], [], 60)[0], "a runtime outlived its node"
         os.close(runtime)
     coap.close()
 

@@ -6,7 +6,7 @@ import time
 
 from conftest import package
 
-LIMIT_S = 30
+LIMIT_S = 120
 
 
 def until(check, what):
@@ -48,24 +48,28 @@ def test_a_sleeping_function_costs_no_process_and_wakes_for_a_call(start):
     node.stop()
 
 
-def test_a_busy_function_grows_and_shrinks_again(start):
+def held(node, hold, count):
+    """What so many calls return that must be inside the function at the same time."""
+    def run(i):
+        if i == count:
+            return hold.wait(count).release()
+        return node.call("hang", hold.body)[0]
+    return in_threads(count + 1, run)[:count]
+
+
+def test_a_busy_function_grows_and_shrinks_again(start, hold):
     node = start('{ name = "hang"; code = "$LIB/hang.so"; workers = 1; '
                  'instances = { min = 1; max = 3; idle = "200ms"; }; }').wait_ready("hang")
     assert node.describe("hang")["instances"] == 1
-    begin = time.monotonic()
-    answers = in_threads(3, lambda _: node.call("hang", b"sleep 2000"))
-    assert answers == [(200, b"sleep 2000")] * 3
-    assert time.monotonic() - begin < 4, "they ran one after the other"
+    assert held(node, hold, 3) == [200] * 3
     until(lambda: len(node.runtimes()) == 1, "it did not shrink")
     assert node.call("hang", b"x") == (200, b"x")
 
 
-def test_elastic_workers_inside_a_runtime(start):
+def test_elastic_workers_inside_a_runtime(start, hold):
     node = start('{ name = "hang"; code = "$LIB/hang.so"; '
                  'workers = { min = 0; max = 3; idle = "1s"; }; }').wait_ready("hang")
-    begin = time.monotonic()
-    assert in_threads(3, lambda _: node.call("hang", b"sleep 1000")[0]) == [200] * 3
-    assert time.monotonic() - begin < 2.5, "they ran one after the other"
+    assert held(node, hold, 3) == [200] * 3
 
 
 def test_a_sleeping_function_that_cannot_start_says_why_and_when_it_is_tried_again(start):

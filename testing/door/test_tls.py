@@ -172,7 +172,7 @@ def test_callers_show_a_certificate(start, material):
 
 
 def test_a_handshake_has_the_time_of_a_request(start, material):
-    node = start(ECHO, listen(material / "ours") + ' limits = { request = "300ms"; idle = "1h"; };')
+    node = start(ECHO, listen(material / "ours") + ' limits = { request = "2s"; idle = "1h"; };')
     node.wait_ready("echo")
     hello = ssl.MemoryBIO()
     with pytest.raises(ssl.SSLWantReadError):
@@ -187,9 +187,9 @@ def test_a_handshake_has_the_time_of_a_request(start, material):
                     pass
             except ConnectionResetError:
                 pass
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 60
     with connect(node.http, context(material / "ours")) as stream:  # one that is done stays
-        time.sleep(0.6)
+        time.sleep(3)
         stream.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert stream.recv(65536).startswith(b"HTTP/1.1 200")
 

@@ -1,5 +1,6 @@
 """client.py - HTTP/1.1 as bytes on a socket, so that a test sees and says exactly what it means."""
 import contextlib
+import pathlib
 import socket
 import threading
 import time
@@ -83,6 +84,16 @@ class Connection:
         except Closed:
             return not self.buffer
         return False
+
+    def is_cut(self):
+        """True once the server has closed its end, whatever is still on the way."""
+        ends = [f"0100007F:{port:04X}" for port in (self.socket.getpeername()[1],
+                                                    self.socket.getsockname()[1])]
+        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines():
+            fields = line.split()
+            if fields[1:3] == ends:
+                return fields[9] == "0"  # no process has it
+        return True
 
     def call(self, body=None, method=None, path=None, headers=()):
         self.send(request(path or self.path, body, method, headers))

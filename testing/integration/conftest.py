@@ -12,11 +12,11 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support")]
 
+import holding  # noqa: E402
 import running  # noqa: E402
 
 RUNTIME = os.environ.get("ENOKI_RUNTIME", "prefork")
 BUILD = pathlib.Path(os.environ.get("ENOKI_BUILD", HERE.parent.parent / "build")).resolve()
-SANITIZED = os.environ.get("ENOKI_SANITIZE", "") != ""
 PROGRAM = BUILD / "cmd" / "enoki-run"
 
 processes = pytest.mark.skipif(RUNTIME == "thread", reason="its workers are threads")
@@ -71,6 +71,10 @@ class Lab:
         self.servers.append(server)
         server.wait_ready()
         return server
+
+    def hold(self):
+        """For calls of the function hang that take until they are let go."""
+        return holding.Hold(self.folder)
 
     def fail(self, *arguments, common=True):
         """Exit status and output of a start that does not come to serving."""

@@ -1,4 +1,5 @@
 """Start, drain, stop: what an operator relies on."""
+import contextlib
 import os
 import pathlib
 import re
@@ -6,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -39,40 +39,47 @@ def test_variables_reach_the_function(lab):
     assert call(server.url, b"PATH").status == 404
 
 
-def answer_of(url, body, into):
+def is_refused(server):
     try:
-        into.append(call(url, body))
-    except (Closed, OSError) as error:
-        into.append(error)
+        connection = client.Connection(server.url)
+    except ConnectionError:  # reset: it closed while this one was being accepted
+        return True
+    connection.close()
+    return False
 
 
-def test_sigterm_answers_what_is_in_progress_and_exits_with_0(lab):
-    server = lab.start("hang", "-w", "4")
-    replies = []
-    threads = [threading.Thread(target=answer_of, args=(server.url, b"sleep 1000", replies))
-               for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.4)  # the calls are under way
-    server.stop()
-    for thread in threads:
-        thread.join(client.PATIENCE_S)
+def asked(stack, server, body, count=1):
+    """Connections on which that has been sent."""
+    connections = [stack.enter_context(connect(server.url)) for _ in range(count)]
+    for connection in connections:
+        connection.send(request("/hang", body))
+    return connections
+
+
+def test_sigterm_answers_what_is_in_progress_takes_no_more_and_exits_with_0(lab):
+    server, hold = lab.start("hang", "-w", "4"), lab.hold()
+    with contextlib.ExitStack() as stack:
+        callers = asked(stack, server, hold.body, 3)
+        hold.wait(3)
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(server), "new connections are refused")
+        hold.release()
+        replies = [caller.read() for caller in callers]
+        server.wait_end()
     assert [reply.status for reply in replies] == [200, 200, 200]
     assert {reply.header("Connection") for reply in replies} == {"close"}
 
 
 def test_sigterm_answers_requests_that_wait_for_a_worker(lab):
-    server = lab.start("hang", "-w", "1")
-    replies = []
-    threads = [threading.Thread(target=answer_of, args=(server.url, b"sleep 300", replies))
-               for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    time.sleep(0.2)
-    server.stop()
-    for thread in threads:
-        thread.join(client.PATIENCE_S)
-    assert [reply.status for reply in replies] == [200] * 4
+    server, hold = lab.start("hang", "-w", "1"), lab.hold()
+    with contextlib.ExitStack() as stack:
+        callers = asked(stack, server, hold.body, 4)
+        hold.wait()
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: is_refused(server), "new connections are refused")
+        hold.release()
+        assert [caller.read().status for caller in callers] == [200] * 4
+        server.wait_end()
 
 
 def test_sigterm_runs_accepted_async_calls_to_their_end(lab):
@@ -99,39 +106,17 @@ def test_sigint_stops_in_the_same_way(lab):
     assert server.process.wait(30) == 0
 
 
-def test_nobody_listens_while_draining(lab):
-    server = lab.start("hang", "-w", "2")
-    replies = []
-    thread = threading.Thread(target=answer_of, args=(server.url, b"sleep 1500", replies))
-    thread.start()
-    time.sleep(0.4)
-    server.process.send_signal(signal.SIGTERM)
-
-    def refused():
-        try:
-            connection = client.Connection(server.url)
-        except ConnectionError:  # reset: it closed while this one was being accepted
-            return True
-        connection.close()
-        return False
-
-    until(refused, "new connections are refused", 10)
-    thread.join(client.PATIENCE_S)
-    assert replies[0].status == 200
-    assert server.process.wait(30) == 0
-
-
 def test_the_drain_limit_ends_it_with_status_1(lab):
-    server = lab.start("hang", "-w", "2", "--drain-timeout", "500ms")
-    replies = []
-    thread = threading.Thread(target=answer_of, args=(server.url, b"hang", replies))
-    thread.start()
-    time.sleep(0.4)
-    begin = time.monotonic()
-    server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(30) == 1
-    assert 0.3 < time.monotonic() - begin < 20
-    thread.join(client.PATIENCE_S)
+    server, hold = lab.start("hang", "-w", "2", "--drain-timeout", "500ms"), lab.hold()
+    with contextlib.ExitStack() as stack:
+        caller, = asked(stack, server, hold.body)
+        hold.wait()
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(client.PATIENCE_S) == 1
+        assert time.monotonic() - begin > 0.3
+        with pytest.raises(Closed):
+            caller.read()
     assert not children(server.process.pid)
 
 
@@ -141,14 +126,13 @@ def alive(pids):
 
 
 def test_kill_9_of_the_parent_leaves_no_orphans(lab):
-    server = lab.start("hang", "-w", "3")
-    replies = []
-    thread = threading.Thread(target=answer_of, args=(server.url, b"hang", replies))
-    thread.start()
-    time.sleep(0.4)
-    family = children(server.process.pid)
-    server.process.kill()
-    server.process.wait()
+    server, hold = lab.start("hang", "-w", "3"), lab.hold()
+    with contextlib.ExitStack() as stack:
+        asked(stack, server, hold.body)
+        hold.wait()
+        family = children(server.process.pid)
+        server.process.kill()
+        server.process.wait()
 
     def gone():
         try:
@@ -156,8 +140,7 @@ def test_kill_9_of_the_parent_leaves_no_orphans(lab):
         except FileNotFoundError:
             return False  # went while we looked
 
-    until(gone, "all processes are gone", 20)
-    thread.join(client.PATIENCE_S)
+    until(gone, "all processes are gone")
 
 
 def test_a_stopped_server_leaves_nothing_behind_and_its_port_is_free(lab):

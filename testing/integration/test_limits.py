@@ -1,9 +1,10 @@
 """Everything has an end, and the client is told."""
+import threading
 import time
 
 import pytest
 
-from client import Closed, call, connect, request, together, until
+from client import PATIENCE_S, Closed, call, connect, request, together, until
 
 
 def test_body_and_header_limits_can_be_set(lab):
@@ -20,11 +21,12 @@ def test_a_call_past_its_deadline_is_504_and_its_worker_is_free_again(lab):
         begin = time.monotonic()
         assert call(server.url, body).status == 504
         assert 0.4 < time.monotonic() - begin < 30
-        assert call(server.url, b"quick").body == b"quick"
+        # On a busy machine another worker may take longer to come than a call is given.
+        until(lambda: call(server.url, b"quick").body == b"quick", "its worker is free")
 
 
 def test_what_was_answered_before_a_hung_call_is_not_lost(lab, runtime):
-    server = lab.start("hang", "-w", "2", "--timeout", "500ms")
+    server = lab.start("hang", "-w", "2", "--timeout", "2s")
     with connect(server.url) as connection:
         connection.send(request("/hang", b"first") + request("/hang", b"hang") +
                         request("/hang", b"third"))
@@ -38,12 +40,25 @@ def test_calls_that_wait_too_long_for_a_worker_are_504_or_503(lab):
     server = lab.start("hang", "-w", "1", "--timeout", "600ms")
     statuses = together(4, lambda _: call(server.url, b"hang").status)
     assert set(statuses) <= {503, 504} and 504 in statuses
-    assert call(server.url, b"quick").status == 200
+    until(lambda: call(server.url, b"quick").status == 200, "its worker is free")
 
 
 def test_a_full_queue_is_503_and_says_when_to_come_back(lab):
-    server = lab.start("hang", "-w", "1", "--max-queue", "2")
-    replies = together(12, lambda _: call(server.url, b"sleep 1000"))
+    server, hold = lab.start("hang", "-w", "1", "--max-queue", "2", "--timeout", "10m"), lab.hold()
+    left = threading.Semaphore(0)
+
+    def client(number):
+        if number < 12:
+            reply = call(server.url, hold.body)
+            left.release()
+            return reply
+        hold.wait()
+        for _ in range(3):  # who is refused does not wait for the others
+            assert left.acquire(timeout=PATIENCE_S)
+        hold.release()
+        return None
+
+    replies = together(13, client)[:12]
     refused = [reply for reply in replies if reply.status == 503]
     assert {reply.status for reply in replies} == {200, 503}
     assert 3 <= len(refused) <= 11
@@ -53,7 +68,7 @@ def test_a_full_queue_is_503_and_says_when_to_come_back(lab):
 
 
 def test_a_slow_request_is_408(lab):
-    server = lab.start("echo", "--request-timeout", "500ms")
+    server = lab.start("echo", "--request-timeout", "2s")
     for part in (b"GET /echo HT", request("/echo", b"body")[:-1]):
         with connect(server.url) as connection:
             connection.send(part)
@@ -78,13 +93,13 @@ def test_a_client_that_drips_bytes_is_cut_too(lab):
 
 
 def test_an_idle_connection_is_cut_without_a_word(lab):
-    server = lab.start("echo", "--idle-timeout", "500ms")
+    server = lab.start("echo", "--idle-timeout", "2s")
     with connect(server.url) as fresh, connect(server.url) as used:
         assert used.call(b"x").status == 200
         begin = time.monotonic()
         assert fresh.is_ended()
         assert used.is_ended()
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30
 
 
 def test_connections_above_the_limit_get_503_until_others_end(lab):
@@ -110,13 +125,13 @@ def test_connections_above_the_limit_get_503_until_others_end(lab):
 
 
 def test_a_client_that_does_not_read_is_cut_and_holds_nobody_up(lab):
-    server = lab.start("huge", "-w", "1", "--request-timeout", "500ms")
+    server = lab.start("huge", "-w", "1", "--request-timeout", "2s")
     with connect(server.url) as lazy:
         lazy.send(request("/huge", b"16000000"))
         # Other calls are answered meanwhile.
         for _ in range(5):
             assert call(server.url, b"3").body == b"xxx"
-        time.sleep(1.5)
+        until(lazy.is_cut, "it is cut")
         with pytest.raises(Closed):
             lazy.read()
     assert call(server.url, b"3").body == b"xxx"

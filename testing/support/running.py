@@ -47,6 +47,10 @@ class Server:
     def stop(self, limit_s=60):
         """Drains it; anything but exit status 0 in time is a failure."""
         self.process.send_signal(signal.SIGTERM)
+        self.wait_end(limit_s)
+
+    def wait_end(self, limit_s=60):
+        """Of one that was told to stop, once: at its very end a signal more would end it."""
         try:
             status = self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
@@ -84,7 +88,7 @@ def server(command, **popen):
         started.close()
 
 
-def call(url, body=None, timeout=30, **headers):
+def call(url, body=None, timeout=60, **headers):
     """Status and body of one request: POST with a body, GET without."""
     request = urllib.request.Request(url, data=body, headers=headers)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

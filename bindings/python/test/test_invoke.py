@@ -17,12 +17,13 @@ BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
 MODULES = BUILD / "libenoki" / "enoki" / "python"
 LIBRARIES = BUILD / "testing" / "functions"
 sys.path.append(str(SOURCE / "testing" / "support"))
+import holding  # noqa: E402
 import running  # noqa: E402
 
 RUNTIMES = ["thread", "prefork", "process"]
 # Runs what it is sent, and answers with what it says is the answer.
 RUNS = """
-    import enoki, threading, time
+    import enoki, os, threading, time
 
     def fn(i):
         found = dict(globals())
@@ -35,6 +36,7 @@ class Node:
     """enoki-run -c with functions in Python, one per runtime, and two in C."""
 
     def __init__(self, folder):
+        self.folder = folder
         folder.chmod(0o755)  # as root every function runs as a user of its own
         package = folder / "runs"
         package.mkdir()
@@ -104,11 +106,12 @@ class Invoke(unittest.TestCase):
             self.assertIn(line, seen)
 
     def test_an_asynchronous_call_is_accepted(self):
-        self.assertEqual(self.run_in("prefork", """
-            begin = time.monotonic()
-            got = enoki.invoke("hang", b"sleep 1000", async_=True)
-            answer = (got.status, got.body, time.monotonic() - begin < 1)
-            """), repr((202, b"", True)))
+        hold = holding.Hold(self.node.folder)
+        self.assertEqual(self.run_in("prefork", f"""
+            got = enoki.invoke("hang", {hold.body!r}, async_=True)
+            answer = (got.status, got.body)
+            """), repr((202, b"")))
+        hold.wait().release()
 
     def test_what_is_wrong_is_an_exception(self):
         for code, kind, words in (
@@ -131,13 +134,16 @@ class Invoke(unittest.TestCase):
                 self.assertIn(words, told)
 
     def test_python_goes_on_while_a_call_waits(self):
-        self.assertEqual(self.run_in("prefork", """
-            turns, waits = 0, threading.Thread(target=enoki.invoke, args=("hang", b"sleep 300"))
+        hold = holding.Hold(self.node.folder)
+        self.assertEqual(self.run_in("prefork", f"""
+            waits = threading.Thread(target=enoki.invoke, args=("hang", {hold.body!r}))
             waits.start()
-            while waits.is_alive():
-                turns += 1
-            answer = turns > 100
-            """), "True")
+            while not any(name.startswith("in-") for name in os.listdir("{hold.folder}")):
+                pass  # it is there without us, and we go on
+            open("{hold.folder}/go", "w").close()
+            waits.join()
+            answer = "went on"
+            """), "'went on'")
 
     def test_threads_of_a_function_call_at_the_same_time(self):
         self.assertEqual(self.run_in("thread", """

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 #define LONG_MS 60000
-#define SHORT_MS 150
+#define SHORT_MS 2000
 
 static struct rig {
     int door[2];
