@@ -136,6 +136,7 @@ def test_a_parent_that_hangs_costs_an_error_within_the_deadline(lab, cluster):
 
     assert ask() == (200, "1")
     os.kill(server.process.pid, signal.SIGSTOP)
+    os.waitpid(server.process.pid, os.WUNTRACED)  # it does stand still
     try:
         status, text = ask()
     finally:
