@@ -281,6 +281,12 @@ static int reap(const struct confinement *to)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    (void)state;
+    (void)fprintf(out, "enoki-confine (enoki) %s\n", enoki_version());
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options,     take_option, "PROGRAM [ARGUMENT...]",
@@ -288,7 +294,8 @@ int main(int argc, char **argv)
     struct confinement to = {.has_user = false};
     struct enoki_error err = ENOKI_ERROR_INIT;
 
-    argp_program_version = NULL;
+    argp_err_exit_status = 2;
+    argp_program_version_hook = print_version;
     if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &to) != 0)
         return 2;
     if (to.reap)

@@ -76,6 +76,8 @@ struct function {
     struct en_counts_total state_before; /* of runtimes that are gone */
     struct usage usage; /* of its runtimes' processes */
     uint64_t usage_at_ms;
+    uint32_t workers; /* in runtimes with a zygote; see usage_workers() */
+    uint64_t workers_at_ms;
     struct lines *lines;            /* what its runtimes wrote */
     struct function *next_function; /* node's list of those that retire */
 };

@@ -14,10 +14,9 @@
 
 #define PROCESSES_MAX 512u
 #define DEPTH_MAX 8u
-/* The runtime starts a zygote, and that the workers. */
-#define WORKERS_DEPTH 2u
 #define CHILDREN_BYTES 8192u
 #define FRESH_MS 5000u
+#define WORKERS_FRESH_MS 1000u
 #define BUDGET_NS 5000000u
 
 /* NUL-terminated; 0 or ENOENT. */
@@ -62,7 +61,6 @@ static void add(struct usage *usage, pid_t pid, unsigned depth)
         return;
     usage->bytes += memory_of(pid);
     usage->processes++;
-    usage->workers += depth == WORKERS_DEPTH ? 1 : 0;
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
     if (read_file(path, text, sizeof(text)) != 0)
         return;
@@ -81,21 +79,50 @@ void usage_add(struct usage *usage, pid_t pid)
     add(usage, pid, 0);
 }
 
+/* A runtime starts a zygote, and that the workers. */
+static uint32_t count_workers(pid_t runtime)
+{
+    char path[64], text[CHILDREN_BYTES];
+    uint32_t count = 0;
+    int zygote = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)runtime, (int)runtime);
+    if (runtime <= 0 || read_file(path, text, sizeof(text)) != 0 ||
+        sscanf(text, "%d", &zygote) != 1)
+        return 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", zygote, zygote);
+    if (read_file(path, text, sizeof(text)) != 0)
+        return 0;
+    for (const char *at = text; *at != '\0'; at++)
+        count += *at == ' ' ? 1 : 0; /* one behind each */
+    return count;
+}
+
+static void look_at(struct function *function, uint64_t now_ms)
+{
+    struct usage usage = {0, 0};
+    bool is_stale = function->usage_at_ms == 0 || now_ms - function->usage_at_ms >= FRESH_MS;
+
+    if (function->workers_at_ms == 0 || now_ms - function->workers_at_ms >= WORKERS_FRESH_MS) {
+        function->workers = 0;
+        for (const struct instance *at = function->instances; at != NULL; at = at->next)
+            function->workers += count_workers(at->pid);
+        function->workers_at_ms = now_ms;
+    }
+    if (!is_stale)
+        return;
+    for (const struct instance *at = function->instances; at != NULL; at = at->next)
+        usage_add(&usage, at->pid);
+    function->usage = usage;
+    function->usage_at_ms = now_ms;
+}
+
 void usage_refresh(struct node *node)
 {
     uint64_t now_ms = en_clock_ms(), until_ns = en_clock_ns() + BUDGET_NS;
 
-    for (size_t i = 0; i < node_function_count(node) && en_clock_ns() < until_ns; i++) {
-        struct function *function = node_function_at(node, i);
-        struct usage usage = {0, 0, 0};
-
-        if (function->usage_at_ms != 0 && now_ms - function->usage_at_ms < FRESH_MS)
-            continue;
-        for (const struct instance *at = function->instances; at != NULL; at = at->next)
-            usage_add(&usage, at->pid);
-        function->usage = usage;
-        function->usage_at_ms = now_ms;
-    }
+    for (size_t i = 0; i < node_function_count(node) && en_clock_ns() < until_ns; i++)
+        look_at(node_function_at(node, i), now_ms);
 }
 
 uint64_t usage_workers(const struct function *function)
@@ -103,6 +130,6 @@ uint64_t usage_workers(const struct function *function)
     const struct enoki_function_settings *own = &function_settings(function)->function;
 
     return strcmp(own->runtime, "thread") != 0
-               ? function->usage.workers
+               ? function->workers
                : (uint64_t)own->workers_max * function->instance_count;
 }

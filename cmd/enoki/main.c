@@ -147,6 +147,12 @@ int main(int argc, char **argv)
         argp_help(&start_argp, stderr, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, program);
         return 2;
     }
+    if (strcmp(argv[start.at], "help") == 0) {
+        if (start.at + 1 == argc)
+            return argp_parse(&start_argp, 2, (char *[]){program, help, NULL}, 0, NULL, &start);
+        argv[start.at] = argv[start.at + 1];
+        argv[start.at + 1] = help;
+    }
     command = command_find(argv[start.at]);
     if (command == NULL) {
         (void)fprintf(stderr, "enoki: unknown command '%s'; `enoki --help` lists them\n",

@@ -441,7 +441,7 @@ static int parse_document(config_t *document, const char *text, size_t len, cons
                          "this key is there twice; allowed: every key once", err);
     return fail_text(path, (unsigned)config_error_line(document),
                      "syntax error here or just before; allowed: KEY = VALUE; with \"text\", "
-                     "number, { group } or ( list )",
+                     "number, { group } or ( list ), and no ',' behind the last of a list",
                      err);
 }
 

@@ -69,6 +69,20 @@ def test_zsh_completes(start, terminal, tmp_path):
         at.wait_for(seen)
 
 
+def test_help_is_a_command_too():
+    assert enoki(None, "help").out == enoki(None, "--help").out
+    assert enoki(None, "help", "deploy").out == enoki(None, "deploy", "--help").out
+    assert enoki(None, "help", "nonsense").status == 2
+
+
+def test_enoki_confine_is_as_the_others():
+    for words, status, text in ((("--version",), 0, "enoki-confine (enoki) 0."), ((), 2, "which"),
+                                (("--nonsense",), 2, "nonsense")):
+        done = subprocess.run([ENOKI.parent / "enoki-confine", *words], capture_output=True,
+                              text=True, timeout=LIMIT_S)
+        assert done.returncode == status and text in done.stdout + done.stderr, done
+
+
 def test_every_command_has_help_version_and_a_usage():
     for command in COMMANDS:
         done = enoki(None, command, "--help")
