@@ -45,12 +45,31 @@ static const char *machine_name(unsigned machine)
     }
 }
 
+/* What is no library at all: code in another language, perhaps. */
+static int refuse_file(const char *path, struct enoki_error *err)
+{
+    static const struct {
+        const char *end;
+        const char *beginning;
+    } languages[] = {{".py", "fn.py"}, {".js", "package.json"}, {".sh", "fn.sh"}};
+    const char *end = strrchr(path, '.');
+
+    for (size_t i = 0; end != NULL && i < sizeof(languages) / sizeof(languages[0]); i++) {
+        if (strcmp(end, languages[i].end) == 0)
+            return enoki_error_set(err, ENOKI_EPLUGIN,
+                                   "'%s' is not an ELF library: of this language give the folder, "
+                                   "with %s in it",
+                                   en_diagnose_path(path), languages[i].beginning);
+    }
+    return enoki_error_set(err, ENOKI_EPLUGIN, "'%s' is not an ELF library: " BUILD_HINT,
+                           en_diagnose_path(path));
+}
+
 static int check_header(const char *path, const ElfW(Ehdr) * header, size_t len,
                         struct enoki_error *err)
 {
     if (len < SELFMAG || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0)
-        return enoki_error_set(err, ENOKI_EPLUGIN, "'%s' is not an ELF library: " BUILD_HINT,
-                               en_diagnose_path(path));
+        return refuse_file(path, err);
     if (len < sizeof(*header))
         return enoki_error_set(err, ENOKI_EPLUGIN, "'%s' is cut off after %zu bytes: copy it again",
                                en_diagnose_path(path), len);

@@ -25,12 +25,27 @@ def _explain(error):
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _print_trace(error):
+    """To the log, from where it is the function's: what is above is always the same."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in _ABOVE:
+        trace = trace.tb_next
+    traceback.print_exception(type(error), error, trace)
+
+
+_ABOVE = {__file__, importlib.__file__, "<frozen importlib._bootstrap>",
+          "<frozen importlib._bootstrap_external>"}
+
+
 def _import(directory):
     try:
         module = importlib.import_module("fn")
     except BaseException as error:  # SystemExit too: a module that ends Python ends nothing here
-        traceback.print_exc()
+        _print_trace(error)
         hint = ""
+        if isinstance(error, OSError) and os.path.exists(f"{directory}/{error.filename}"):
+            hint = (f"; it is beside fn.py: the working directory is {os.getcwd()}, "
+                    "os.path.dirname(__file__) that of fn.py")
         if isinstance(error, ModuleNotFoundError):
             hint = ("; name it in requirements.txt, which an upload installs, or run "
                     f"'pip install --target {directory}/{REQUIREMENTS} ...'")
@@ -112,11 +127,11 @@ class Handler:
                 raise TypeError(f"fn returned {type(result).__name__}, not str, bytes or None"
                                 + _advice(result))
             return 200, result
-        except MemoryError:  # the host knows whether that is a limit's doing
-            traceback.print_exc()
+        except MemoryError as error:  # the host knows whether that is a limit's doing
+            _print_trace(error)
             raise
         except BaseException as error:  # SystemExit too: one call must not end the worker
-            traceback.print_exc()
+            _print_trace(error)
             text = str(error) if type(error) is Exception and str(error) else _explain(error)
             return 500, text.encode(errors="replace")
         finally:

@@ -99,7 +99,8 @@ class Calls(Case):
                 status, answer = running.call(server.url, b"deep")
                 self.assertEqual((status, answer[:15]), (500, b"RecursionError:"))
                 server.stop()
-                self.assertIn("Traceback", server.text)
+                self.assertIn('Traceback (most recent call last):\n  File "'
+                              f'{self.folder}/demo/fn.py", line ', server.text)
                 self.assertIn("bad luck", server.text)
 
     def test_what_is_printed_reaches_the_log_before_the_answer_does(self):
@@ -152,6 +153,16 @@ class WrongPackages(Case):
             for runtime in RUNTIMES:
                 with self.subTest(words=words, runtime=runtime):
                     self.assertIn(words, self.refused(text, runtime))
+
+    def test_the_trace_of_an_import_begins_in_the_package(self):
+        said = self.refused("import helper\n")
+        self.assertNotIn("importlib", said)
+        (self.package("") / "helper.py").write_text("open('data.txt')\n")
+        said = self.refused("import helper\n")
+        self.assertIn(f'(most recent call last):\n  File "{self.folder}/demo/fn.py", line 1', said)
+        self.assertNotIn("beside fn.py", said)
+        (self.package("") / "data.txt").write_text("")
+        self.assertIn("it is beside fn.py: the working directory is", self.refused("import helper\n"))
 
     def test_a_folder_without_fn_is_named(self):
         empty = self.folder / "empty"

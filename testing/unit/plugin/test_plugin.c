@@ -123,6 +123,8 @@ START_TEST(a_text_file_is_told_how_to_become_a_library)
     make_folder();
     REFUSED(write_file("fn.so", "int main;", 9), ENOKI_EPLUGIN, "/fn.so'", "not an ELF library",
             "cc -shared -fPIC");
+    REFUSED(write_file("hello.py", "x = 1\n", 6), ENOKI_EPLUGIN, "/hello.py'",
+            "give the folder, with fn.py in it");
     REFUSED(write_file("empty.so", "", 0), ENOKI_EPLUGIN, "/empty.so'", "not an ELF library");
     REFUSED(write_file("cut.so", ELFMAG "123", 7), ENOKI_EPLUGIN, "cut off after 7 bytes");
     remove_folder();
