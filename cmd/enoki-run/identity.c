@@ -212,23 +212,48 @@ static int own_state(struct identity *out, const struct enoki_node_settings *nod
     return rc == 0 ? own_folder(out, folder, err) : rc;
 }
 
+/* Where keygroups have their folders, and how they are called. */
+static const char *root_of(const struct en_uri *uri, const char **ending_out)
+{
+    bool is_embedded = strcmp(uri->scheme, "embedded") == 0;
+
+    *ending_out = is_embedded ? "" : ".session";
+    return is_embedded ? uri->where : uri->session;
+}
+
+void identity_forget(const char *state, const char *keygroup)
+{
+    char folder[PATH_MAX];
+    const char *root, *ending;
+    struct en_uri uri;
+
+    if (en_uri_parse(&uri, state, NULL) != 0)
+        return;
+    root = root_of(&uri, &ending);
+    (void)pthread_mutex_lock(&choosing);
+    if (snprintf(folder, sizeof(folder), "%s/%s%s", root, keygroup, ending) < (int)sizeof(folder))
+        (void)rmdir(folder); /* unless something is in it */
+    (void)pthread_mutex_unlock(&choosing);
+    en_uri_fini(&uri);
+}
+
 static int find_own(struct identity *out, const struct enoki_node_settings *node,
                     const struct settings *settings, struct enoki_error *err)
 {
     const struct enoki_function_settings *function = &settings->function;
     char keygroup[ENOKI_NAME_MAX + 32];
-    const char *root;
+    const char *root, *ending;
     struct en_uri uri;
     int rc = en_uri_parse(&uri, settings->state, err);
 
     if (rc != 0)
         return rc;
-    root = strcmp(uri.scheme, "embedded") == 0 ? uri.where : uri.session;
+    root = root_of(&uri, &ending);
     /* As the stores name it. */
     (void)snprintf(keygroup, sizeof(keygroup), "%s%.255s%s",
                    function->keygroup != NULL ? "" : "tinyFaaS",
                    function->keygroup != NULL ? function->keygroup : function->name,
-                   root == uri.session ? ".session" : "");
+                   ending);
     (void)pthread_mutex_lock(&choosing);
     rc = own_state(out, node, root, keygroup, err);
     (void)pthread_mutex_unlock(&choosing);

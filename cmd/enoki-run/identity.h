@@ -36,4 +36,8 @@ ENOKI_MUST_CHECK int identity_give(const struct identity *identity, const char *
 ENOKI_MUST_CHECK int identity_take(const struct identity *identity, const char *folder,
                                    struct enoki_error *err);
 
+/* A keygroup that nothing was ever kept in: its folder, and so its user, is given up. state is a
+ * URI. */
+void identity_forget(const char *state, const char *keygroup);
+
 #endif

@@ -1,3 +1,4 @@
+#include "identity.h"
 #include "package.h"
 #include "upload_state.h"
 
@@ -7,6 +8,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define KEYGROUP_START "tinyFaaS"
+
+static bool is_used(const struct node *node, const char *keygroup)
+{
+    for (size_t i = 0; i < node_function_count(node); i++) {
+        const struct function *function = node_function_at(node, i);
+        const char *own = function_settings(function)->function.keygroup;
+
+        if (own != NULL ? strcmp(own, keygroup) == 0
+                        : strcmp(function_name(function), keygroup + strlen(KEYGROUP_START)) == 0)
+            return true;
+    }
+    return false;
+}
+
+void removal_of_version(const struct job *job)
+{
+    char keygroup[ENOKI_NAME_MAX + sizeof(KEYGROUP_START)];
+
+    if (job->keep || job->version[0] == '\0')
+        return;
+    store_drop(job->uploads->root, job->name, job->version);
+    (void)snprintf(keygroup, sizeof(keygroup), KEYGROUP_START "%s", job->name);
+    if (!is_used(job->uploads->node, keygroup))
+        identity_forget(node_settings(job->uploads->node)->state, keygroup);
+}
 
 /* Its code is out of the way at once, so that no restart brings it back; what its last calls may
  * still need goes when it does. */
@@ -87,6 +115,8 @@ void removal_run(struct job *job)
     if (job->state == NULL)
         return;
     job->rc = enoki_keygroup_delete(job->state, job->keygroup, &job->err);
-    if (job->rc == ENOKI_ENOTFOUND) /* it never kept anything */
+    if (job->rc == ENOKI_ENOTFOUND) { /* it never kept anything */
+        identity_forget(job->state, job->keygroup);
         job->rc = 0;
+    }
 }

@@ -2,6 +2,7 @@
 
 #include "deploy.h"
 #include "fetch.h"
+#include "identity.h"
 #include "package.h"
 
 #include <limits.h>
@@ -219,25 +220,19 @@ static bool is_wanted(const struct function *function, const char *version)
     return next != NULL && next->digest != NULL && strcmp(next->digest, version) == 0;
 }
 
-/* Of an upload that does not become a version. */
-static void drop_version(const struct job *job)
-{
-    if (!job->keep && job->version[0] != '\0')
-        store_drop(job->uploads->root, job->name, job->version);
-}
-
 static void clean_up(struct job *job, struct function *function)
 {
     struct uploads *uploads = job->uploads;
     bool is_overtaken = job->rc == ENOKI_ECLOSED;
+    bool is_needed = is_overtaken && is_wanted(function, job->version);
 
     if (job->keep)
         return;
-    if (!is_overtaken || !is_wanted(function, job->version))
-        drop_version(job);
     /* A function that never worked is not kept: its upload failed. */
     if (!is_overtaken && function != NULL && function->generation == 0)
         node_remove(uploads->node, function);
+    if (!is_needed)
+        removal_of_version(job);
 }
 
 static void on_started(void *context, const struct enoki_error *err)
@@ -283,7 +278,7 @@ static void start(struct job *job)
         job->rc = store_load(&settings, uploads->root, job->name, job->version,
                              node_settings(uploads->node), &job->err);
     if (job->rc != 0) {
-        drop_version(job);
+        removal_of_version(job);
         answer(job);
         return;
     }
@@ -296,7 +291,7 @@ static void start(struct job *job)
     job->rc = rc;
     (void)enoki_error_set(&job->err, job->rc, "'%s' cannot be deployed: %s", job->name,
                           enoki_error_text(job->rc));
-    drop_version(job);
+    removal_of_version(job);
     answer(job);
 }
 

@@ -1,6 +1,6 @@
 /*
  * upload_state.h - the inside of struct uploads, for the files that make it up: upload.c (uploads,
- * rollbacks, the builder's thread), removal.c (functions that are deleted).
+ * rollbacks, the builder's thread), removal.c (what is deleted).
  *
  * Threads  as its fields say.
  */
@@ -60,5 +60,7 @@ void job_queue(struct job *job);
 
 /* removal.c: in the builder's thread. */
 void removal_run(struct job *job);
+/* removal.c: takes away what an upload has left that does not become a version. */
+void removal_of_version(const struct job *job);
 
 #endif

@@ -98,6 +98,7 @@ def test_a_failed_upload_leaves_nothing_and_says_why(start):
     assert node.names() == ["echo"]
     assert [str(path) for path in (node.folder / "enoki-functions").rglob("*")
             if path.name not in (".staging", ".cache")] == []
+    assert {path.name for path in (node.folder / "enoki-state").glob("*")} <= {"tinyFaaSecho"}
 
 
 def test_a_bad_new_version_leaves_the_old_one(start):
@@ -194,6 +195,7 @@ def test_delete_keeps_the_data_unless_asked_not_to(start):
     # Without anything kept there is nothing to go.
     assert node.upload("none", "python3", package(fn__py=PYTHON))[0] == 200
     assert node.manage("POST", "/delete", {"name": "none", "data": True}) == (200, b"")
+    assert not (node.folder / "enoki-state" / "tinyFaaSnone").exists()
     assert node.manage("POST", "/wipe") == (200, b"")
     node.stop()
     assert [path.name for path in (node.folder / "enoki-functions").iterdir()] == [".staging"]
