@@ -1,16 +1,22 @@
 #include "coap/taken.h"
 
+#include <netinet/in.h>
+
 #define EXCHANGE_LIFETIME_MS 247000u
 
-static uint16_t *bucket_of(struct en_coap_takens *takens, coap_mid_t mid)
+/* By mid and port, which are at the same place in addresses of both kinds. */
+static uint16_t *bucket_of(struct en_coap_takens *takens, const coap_address_t *peer,
+                           coap_mid_t mid)
 {
-    return &takens->buckets[(unsigned)mid % EN_COAP_TAKEN_COUNT];
+    unsigned port = ntohs(peer->addr.sin.sin_port);
+
+    return &takens->buckets[((unsigned)mid + port * 31u) % EN_COAP_TAKEN_COUNT];
 }
 
 struct en_coap_taken *en_coap_taken_find(struct en_coap_takens *takens, const coap_address_t *peer,
                                          coap_mid_t mid, uint64_t now_ms)
 {
-    for (uint16_t at = *bucket_of(takens, mid); at != 0; at = takens->ring[at - 1].next) {
+    for (uint16_t at = *bucket_of(takens, peer, mid); at != 0; at = takens->ring[at - 1].next) {
         struct en_coap_taken *taken = &takens->ring[at - 1];
 
         if (taken->mid == mid && taken->until_ms > now_ms &&
@@ -22,7 +28,7 @@ struct en_coap_taken *en_coap_taken_find(struct en_coap_takens *takens, const co
 
 static void unlink_taken(struct en_coap_takens *takens, const struct en_coap_taken *taken)
 {
-    uint16_t *at = bucket_of(takens, taken->mid);
+    uint16_t *at = bucket_of(takens, &taken->peer, taken->mid);
     uint16_t wanted = (uint16_t)(taken - takens->ring + 1);
 
     while (*at != 0 && *at != wanted)
@@ -35,7 +41,7 @@ struct en_coap_taken *en_coap_taken_add(struct en_coap_takens *takens, const coa
                                         coap_mid_t mid, uint64_t now_ms)
 {
     struct en_coap_taken *taken = &takens->ring[takens->next];
-    uint16_t *bucket = bucket_of(takens, mid);
+    uint16_t *bucket = bucket_of(takens, peer, mid);
 
     unlink_taken(takens, taken);
     coap_delete_pdu(taken->answer);

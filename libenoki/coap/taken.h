@@ -26,7 +26,7 @@ struct en_coap_taken {
 /* The newest ones. */
 struct en_coap_takens {
     struct en_coap_taken ring[EN_COAP_TAKEN_COUNT];
-    uint16_t buckets[EN_COAP_TAKEN_COUNT]; /* by mid: the place of the first + 1 */
+    uint16_t buckets[EN_COAP_TAKEN_COUNT]; /* the place of the first + 1 */
     size_t next;
     uint64_t last_serial;
 };

@@ -36,7 +36,7 @@ struct en_signal {
 };
 
 struct en_wake {
-    struct en_watch *watch;
+    struct event *event;
     en_wake_fn fn;
     void *context;
     int fd;
@@ -56,8 +56,11 @@ int en_loop_new(struct en_loop **out, struct enoki_error *err)
     if (loop == NULL || config == NULL)
         goto no_memory;
     /* One thread runs a loop; others reach it by en_wake only. Precise timers would cost a system
-     * call for each wait; those without may fire some ms early, see on_time(). */
-    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) != 0)
+     * call for each wait; those without may fire some ms early, see on_time(). Edges are for
+     * en_wake; epoll has them, and a variable of libevent's that forbids it is not looked at. */
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) != 0 ||
+        event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV) != 0 ||
+        event_config_require_features(config, EV_FEATURE_ET) != 0)
         goto no_memory;
     loop->base = event_base_new_with_config(config);
     if (loop->base == NULL)
@@ -244,30 +247,32 @@ void en_signal_free(struct en_signal *signal_watch)
     free(signal_watch);
 }
 
-static void on_wake(void *context, bool readable, bool writable)
+/* Each write is an edge, whatever the counter is: it need not be read, and never runs over. */
+static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     struct en_wake *wake = context;
-    uint64_t count;
 
-    (void)readable;
-    (void)writable;
-    if (read(wake->fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
-        wake->fn(wake->context);
+    (void)fd;
+    (void)what;
+    wake->fn(wake->context);
 }
 
 int en_wake_new(struct en_wake **out, struct en_loop *loop, en_wake_fn fn, void *context)
 {
     struct en_wake *wake = calloc(1, sizeof(*wake));
-    int rc;
+    int rc = 0;
 
     if (wake == NULL)
         return ENOKI_ENOMEM;
     wake->fn = fn;
     wake->context = context;
     wake->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    rc = wake->fd < 0 ? ENOKI_EIO : en_watch_new(&wake->watch, loop, wake->fd, on_wake, wake);
-    if (rc == 0)
-        rc = en_watch_set(wake->watch, true, false);
+    if (wake->fd < 0)
+        rc = ENOKI_EIO;
+    else
+        wake->event = event_new(loop->base, wake->fd, EV_READ | EV_PERSIST | EV_ET, on_wake, wake);
+    if (rc == 0 && (wake->event == NULL || event_add(wake->event, NULL) != 0))
+        rc = ENOKI_ENOMEM;
     if (rc != 0) {
         en_wake_free(wake);
         return rc;
@@ -280,7 +285,8 @@ void en_wake_free(struct en_wake *wake)
 {
     if (wake == NULL)
         return;
-    en_watch_free(wake->watch);
+    if (wake->event != NULL)
+        event_free(wake->event);
     if (wake->fd >= 0)
         (void)close(wake->fd);
     free(wake);
@@ -291,7 +297,7 @@ void en_wake_send(struct en_wake *wake)
     uint64_t one = 1;
     ssize_t written = write(wake->fd, &one, sizeof(one));
 
-    (void)written; /* EAGAIN: it is awake already */
+    (void)written; /* cannot fail: a counter of 64 bits */
 }
 
 static void on_soon(evutil_socket_t fd, short what, void *context)
