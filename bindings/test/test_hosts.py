@@ -110,17 +110,19 @@ class Hosts(unittest.TestCase):
             with tempfile.TemporaryDirectory(prefix="enoki-hosts-") as folder:
                 path = pathlib.Path(folder) / "demo"
                 path.mkdir()
+                log = open(f"{folder}/log", "wb")
                 server = running.Server(
                     [str(word) for word in (
                         RUN, "-n", "demo", "-r", runtime, "-w", "2", "-s",
                         f"embedded:{folder}/state?durability=process", *options,
-                        HOSTS[name].make(path))], stdout=open(f"{folder}/log", "wb"))
+                        HOSTS[name].make(path))], stdout=log)
                 try:
                     server.wait_ready()
                     server.log = pathlib.Path(folder) / "log"
                     return check(HOSTS[name], runtime, server)
                 finally:
                     server.close()
+                    log.close()
 
         with concurrent.futures.ThreadPoolExecutor(3) as pool:
             for (name, runtime), done in {

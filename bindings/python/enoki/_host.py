@@ -10,6 +10,8 @@ import sys
 import threading
 import traceback
 
+from _enoki import was_asked_in_vain
+
 REQUIREMENTS = ".python"  # what requirements.txt asks for is installed there at deployment
 
 
@@ -37,10 +39,16 @@ _ABOVE = {__file__, importlib.__file__, "<frozen importlib._bootstrap>",
           "<frozen importlib._bootstrap_external>"}
 
 
+class _NotHere(Exception):
+    """The module uses its state while it is imported: workers have it, who starts them has not."""
+
+
 def _import(directory):
     try:
         module = importlib.import_module("fn")
     except BaseException as error:  # SystemExit too: a module that ends Python ends nothing here
+        if was_asked_in_vain():
+            raise _NotHere from None
         _print_trace(error)
         hint = ""
         if isinstance(error, OSError) and os.path.exists(f"{directory}/{error.filename}"):
@@ -76,31 +84,45 @@ def _takes_headers(function):
     return len(needed) == 2 or len(places) > 1 and places[1].name == "headers"
 
 
+def _forget(names, directory):
+    """Lets modules of the package be imported once more, but not those with parts in C: many of
+    them cannot be, and what they share is not the function's."""
+    files = {name: str(getattr(sys.modules.get(name), "__file__", "")) for name in names}
+    in_c = {name.partition(".")[0] for name, file in files.items() if file.endswith(".so")}
+    for name, file in files.items():
+        if file.startswith(f"{directory}/") and name.partition(".")[0] not in in_c:
+            del sys.modules[name]
+
+
 class Handler:
     """Answers calls with fn."""
 
     def __init__(self, directory):
-        self._directory, self._pid = directory, os.getpid()
+        self._directory, self._pid, self._lock = directory, os.getpid(), threading.Lock()
         before = set(sys.modules)
-        self._set(_import(directory))
+        was_asked_in_vain()
+        try:
+            self._set(_import(directory))
+            self._needs_worker = was_asked_in_vain()  # it went on without
+        except _NotHere:
+            self._needs_worker = True
         # Threads do not survive the fork that makes a worker: who starts some is imported there.
         self._anew = None
-        if threading.active_count() > 1:
+        if self._needs_worker or threading.active_count() > 1:
             self._anew = set(sys.modules) - before
 
     def _set(self, function):
         self._function, self._with_headers = function, _takes_headers(function)
 
     def start_worker(self):
-        if os.getpid() == self._pid:
-            return
-        if self._anew is not None:
-            for name in self._anew:
-                sys.modules.pop(name, None)
-            self._anew = None
-            self._set(_import(self._directory))
+        is_fork = os.getpid() != self._pid
+        with self._lock:  # of several threads the first imports
+            if self._anew is not None and (is_fork or self._needs_worker):
+                _forget(self._anew, self._directory)
+                self._set(_import(self._directory))
+                self._anew = None
         # Python's random sees to itself. All workers would have the same numbers.
-        if "numpy.random" in sys.modules:
+        if is_fork and "numpy.random" in sys.modules:
             sys.modules["numpy.random"].seed()
 
     def end_worker(self):

@@ -5,6 +5,7 @@
 static _Thread_local const struct enoki_env *own_env;
 static _Thread_local struct enoki_call *own_call;
 static const struct enoki_env *last_env;
+static int asked_in_vain;
 
 void en_py_set_env(const struct enoki_env *env)
 {
@@ -28,11 +29,11 @@ const struct enoki_env *en_py_env(void)
 {
     const struct enoki_env *env = own_env != NULL ? own_env : last_env;
 
-    if (env == NULL)
-        PyErr_SetString(
-            PyExc_RuntimeError,
-            "no function runs here: its state is there in its calls, not while fn.py is "
-            "imported; elsewhere open a keygroup with enoki.State(uri, keygroup)");
+    if (env == NULL) {
+        asked_in_vain = 1;
+        PyErr_SetString(PyExc_RuntimeError, "no function runs here: open a keygroup with "
+                                            "enoki.State(uri, keygroup)");
+    }
     return env;
 }
 
@@ -41,6 +42,16 @@ static PyObject *is_function(PyObject *self, PyObject *unused)
     (void)self;
     (void)unused;
     return PyBool_FromLong(own_env != NULL || last_env != NULL);
+}
+
+static PyObject *was_asked_in_vain(PyObject *self, PyObject *unused)
+{
+    int was = asked_in_vain;
+
+    (void)self;
+    (void)unused;
+    asked_in_vain = 0;
+    return PyBool_FromLong(was);
 }
 
 static PyObject *function_state(PyObject *self, PyObject *unused)
@@ -87,6 +98,8 @@ static PyMethodDef functions[] = {
     {"function_state", function_state, METH_NOARGS, "The State of the function that runs here."},
     {"log", log_message, METH_VARARGS, "log(level, message): 0 error, 1 warning, 2 info, 3 debug."},
     {"is_function", is_function, METH_NOARGS, "Whether a function runs here."},
+    {"was_asked_in_vain", was_asked_in_vain, METH_NOARGS,
+     "Whether something wanted to know the function while none ran, since this was asked last."},
     {"invoke", en_py_invoke, METH_VARARGS,
      "invoke(name, body, method, path, query, headers, timeout_ms, is_async): (status, headers, "
      "body)."},

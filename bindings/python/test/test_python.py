@@ -146,7 +146,7 @@ class WrongPackages(Case):
                 ("def fn(i)\n    pass\n", "SyntaxError: expected ':'"),
                 ("import nosuchmodule\n", "No module named 'nosuchmodule'; name it in requirements.txt"),
                 ("1 / 0\n", "ZeroDivisionError: division by zero"),
-                ("import kv\nkv.read('x')\n", "not while fn.py is imported"),
+                ("import kv\nkv.read('x')\n", "RpcError: there is no item 'x'"),
                 ("import sys\nsys.exit('over')\n", "SystemExit: over"),
                 ("def fn():\n    pass\n", "fn() cannot be called: it takes one parameter"),
                 ("def fn(a, b, c):\n    pass\n", "fn(a, b, c) cannot be called")]:

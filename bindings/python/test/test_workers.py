@@ -87,6 +87,43 @@ class Workers(Case):
         for _ in range(4):
             self.assertEqual(running.call(url, b"x"), (200, b"x!"))
 
+    def test_of_those_only_python_is_imported_again(self):
+        package = self.package("")
+        (package / "mine.py").write_text("import os\nPID = os.getpid()\n")
+        (package / "native").mkdir()
+        (package / "native" / "__init__.py").write_text(
+            "import os, sys\nfrom . import part\n"
+            "sys.modules['native.part'].__file__ = __file__ + '.so'\nPID = os.getpid()\n")
+        (package / "native" / "part.py").write_text("")
+        url = self.serve("""
+            import os, threading, time
+            import mine, native
+            threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+
+            def fn(i):
+                return str([mine.PID == os.getpid(), native.PID == os.getpid()])
+            """, "-w", "1")
+        self.assertEqual(running.call(url, b""), (200, b"[True, False]"))
+
+    def test_a_module_may_use_its_state_while_it_is_imported(self):
+        for runtime in RUNTIMES:
+            with self.subTest(runtime=runtime):
+                url = self.serve("""
+                    import enoki, kv, os
+                    try:
+                        found = kv.read("starts")[0]
+                    except Exception:
+                        found = ""
+                    STATE = enoki.state()
+                    kv.update("starts", found + "x")
+
+                    def fn(i):
+                        return found + STATE.read("starts").texts()[0]
+                    """, "-w", "1", "--keygroup", "starts" + runtime, runtime=runtime)
+                # A process for every call imports for every call, and before it comes.
+                answer = running.call(url, b"")
+                self.assertEqual((answer[0], set(answer[1])), (200, {ord("x")}))
+
     def test_a_thread_that_a_call_leaves_behind_may_use_the_state(self):
         url = self.serve("""
             import threading
