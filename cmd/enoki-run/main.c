@@ -1,6 +1,7 @@
 #include "confine.h"
 #include "node.h"
 
+#include "base/heap.h"
 #include "invoke/launch.h"
 
 /* Calls over gRPC and CoAP come to a front door: here one with this function alone, which nobody
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
 
     if (status != EN_OPTIONS_RUN)
         return status;
+    en_heap_keep(); /* a front door's: a runtime is another program */
     if (options->function == NULL)
         return node_run(options, options->file);
     if (options->node.listen_grpc != NULL || options->node.listen_coap != NULL)

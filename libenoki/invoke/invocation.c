@@ -115,6 +115,16 @@ void en_invocation_queue_push(struct en_invocation_queue *queue, struct enoki_in
     queue->count++;
 }
 
+void en_invocation_queue_push_front(struct en_invocation_queue *queue,
+                                    struct enoki_invocation *inv)
+{
+    inv->next = queue->first;
+    queue->first = inv;
+    if (queue->last == NULL)
+        queue->last = inv;
+    queue->count++;
+}
+
 struct enoki_invocation *en_invocation_queue_pop(struct en_invocation_queue *queue)
 {
     struct enoki_invocation *inv = queue->first;

@@ -93,6 +93,8 @@ struct en_invocation_queue {
 };
 
 void en_invocation_queue_push(struct en_invocation_queue *queue, struct enoki_invocation *inv);
+void en_invocation_queue_push_front(struct en_invocation_queue *queue,
+                                    struct enoki_invocation *inv);
 /* NULL if it is empty. */
 struct enoki_invocation *en_invocation_queue_pop(struct en_invocation_queue *queue);
 

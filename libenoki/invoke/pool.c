@@ -3,6 +3,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
+#include "base/heap.h"
 #include "invoke/server.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ static void free_pool(struct en_pool *pool)
         (void)munmap(pool->parts, pool->workers_max * pool->part_bytes);
     if (pool->shared != NULL)
         (void)munmap(pool->shared, EN_POOL_PAGE);
+    en_trays_fini(&pool->trays);
     free(pool->workers);
     free(pool->connections);
     free(pool->generations);
@@ -114,7 +116,7 @@ static int map_memory(struct en_pool *pool)
         pool->shared = NULL;
         return ENOKI_ENOMEM;
     }
-    return 0;
+    return en_trays_init(&pool->trays, EN_POOL_CALLS_EACH * pool->workers_max, !pool->one_call);
 }
 
 static int make_pairs(struct en_pool *pool)
@@ -383,6 +385,8 @@ int enoki_pool_start(void **self, struct enoki_server *server, struct enoki_erro
     int rc;
 
     pool->server = server;
+    if (!pool->one_call)
+        en_heap_keep();
     rc = en_watch_new(&pool->results_watch, en_server_loop(server), pool->results[0],
                       en_pool_on_results, pool);
     if (rc == 0)
@@ -431,6 +435,7 @@ uint64_t enoki_pool_tick(void *self, uint64_t now_ms)
     next = earlier(next, en_pool_look(pool, now_ms));
     next = earlier(next, en_pool_idle_look(pool, now_ms));
     next = earlier(next, en_pool_shrink(pool, now_ms));
+    next = earlier(next, en_pool_rest(pool, now_ms));
     /* A call that a worker reads itself starts without a word: none of them can be due before. */
     return pool->taken > 0 ? earlier(next, now_ms + pool->limits->call_timeout_ms) : next;
 }

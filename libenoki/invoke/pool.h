@@ -16,8 +16,12 @@
  * cannot finish at once (half a request, a client that does not read) goes back to the parent with
  * the bytes that were read, so that a slow client never holds a worker.
  *
- * Calls (asynchronous ones, what the parent read itself, all of enoki-process). They are messages
- * on one socket that all workers receive from; there are never more of them than two for a worker.
+ * Calls (asynchronous ones, what the parent read itself, all behind a front door and of
+ * enoki-process). They are messages on one socket that all workers receive from; there are never
+ * more of them than two for a worker. Each is on a tray (trays.h), so that none is lost with a
+ * worker that dies as it receives it. Large bodies, of calls and of answers, lie there too, but for
+ * enoki-process, where nothing of a call may stay for the next one, and those that no tray is large
+ * enough for: they go in a memory file (packet.h).
  *
  * A worker notes in memory shared with the parent which call it runs and which bytes behind the
  * request it has read. When it dies, the parent answers 502, or 504 if it killed it for its
@@ -35,6 +39,7 @@
 #include "invoke/client.h"
 #include "invoke/invocation.h"
 #include "invoke/runtime.h"
+#include "invoke/trays.h"
 #include "net/loop.h"
 #include "net/packet.h"
 #include "state/relay/relay.h"
@@ -78,6 +83,9 @@ struct en_pool_message {
     uint32_t close_after;
     uint32_t continued;
     uint64_t lent_call; /* CALL: the number of the call on the connection that comes with it */
+    uint64_t tray_len;  /* CALL, REPLY: of a body that lies in the tray; 0: it is in the record */
+    uint32_t tray;      /* CALL, REPLY, SENT: the call's */
+    uint32_t turn;      /* CALL: the tray's */
 };
 
 /* --- shared memory -------------------------------------------------------------------------- */
@@ -156,6 +164,7 @@ struct en_pool {
     size_t part_bytes; /* of one worker's status and read buffer */
     char *parts;
     struct en_pool_shared *shared;
+    struct en_trays trays;
     int set;        /* the shared epoll set, or -1 */
     int calls[2];   /* [0] parent, [1] workers */
     int results[2]; /* [0] parent, [1] workers */
@@ -178,8 +187,7 @@ struct en_pool {
     uint32_t next_slot; /* where the search for a free one goes on */
     uint32_t taken;
     struct en_invocation_queue queue; /* waiting */
-    struct en_invocation_queue sent;  /* with the workers */
-    uint32_t unanswered;              /* messages that a worker has not answered; >= sent.count */
+    struct en_invocation_queue sent;  /* with the workers: on trays, some of whose calls are late */
     bool is_orphaned;                 /* the zygote is gone */
     uint32_t calm;                    /* looks in a row that found a free worker */
     bool watching;
@@ -233,6 +241,8 @@ static inline bool en_pool_is_in_call(uint32_t state)
     return state == EN_POOL_CALLING || state == EN_POOL_SUBMITTED;
 }
 
+/* Calls that are with the workers at most, for each of them. */
+#define EN_POOL_CALLS_EACH 2u
 /* Between two looks while workers are busy. */
 #define EN_POOL_LOOK_MS 5u
 
@@ -266,8 +276,13 @@ void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *messag
                       size_t len);
 void en_pool_on_sent(struct en_pool *pool, const struct en_pool_message *message);
 void en_pool_on_async(struct en_pool *pool, const char *body, size_t len);
-void en_pool_call_lost(struct en_pool *pool, uint64_t id, const struct en_pool_failure *failure);
+/* After a worker has ended: answers for it; if it may have received a call that it had no time to
+ * claim, sends those again that nobody has claimed. */
+void en_pool_calls_lost(struct en_pool *pool, const struct en_pool_failure *failure,
+                        bool may_have_more);
 uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms);
+/* Gives back what large bodies took, once there are none. */
+uint64_t en_pool_rest(struct en_pool *pool, uint64_t now_ms);
 
 /* pool_connections.c, parent */
 int en_pool_take(struct en_pool *pool, struct enoki_connection *connection);

@@ -1,6 +1,7 @@
 #include "invoke/pool.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "invoke/server.h"
 #include "wire/call.h"
 
@@ -8,10 +9,8 @@
 #include <string.h>
 
 #define WAITED_TEXT "the call waited too long for a worker\n"
-/* Behind its deadline, a call that is with the workers: one that is run, and one that is not, whose
- * worker may be about to say that it has it. */
+/* Behind its deadline, a call that a worker has. */
 #define TAKEN_MS 1000u
-#define UNTAKEN_MS 20u
 
 static struct enoki_invocation *take_sent(struct en_pool *pool, uint64_t id)
 {
@@ -39,14 +38,42 @@ static struct enoki_invocation *pop_waiting(struct en_pool *pool)
     return en_invocation_queue_pop(&pool->queue);
 }
 
-static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
+/* The memory is looked after by the tick. */
+static void watch_trays(struct en_pool *pool, uint64_t now_ms)
 {
-    struct en_pool_message message = {
-        .type = EN_POOL_CALL, .id = inv->id, .deadline_ms = inv->deadline_ms};
-    const struct en_call_record call = {inv->request, inv->subpath.len};
-    struct en_buffer bytes = EN_BUFFER_INIT(pool->packet.max);
-    int rc = en_call_encode(&bytes, &call), lent = -1;
+    if (pool->trays.used_ms == 0)
+        enoki_server_schedule(pool->server, now_ms + pool->limits->worker_idle_ms);
+}
 
+/* Large bodies go into the call's tray instead of its record. */
+static void put_body(struct en_pool *pool, struct en_pool_message *message,
+                     struct en_call_record *call)
+{
+    struct en_text *body = &call->request.body;
+    uint64_t now;
+
+    if (!en_trays_carry(&pool->trays, message->tray, body->len))
+        return;
+    now = en_clock_ms();
+    watch_trays(pool, now);
+    en_trays_put(&pool->trays, message->tray, body->data, body->len, now);
+    message->tray_len = body->len;
+    *body = (struct en_text){"", 0};
+}
+
+static int send_call(struct en_pool *pool, const struct enoki_invocation *inv, uint32_t tray)
+{
+    struct en_pool_message message = {.type = EN_POOL_CALL,
+                                      .id = inv->id,
+                                      .deadline_ms = inv->deadline_ms,
+                                      .tray = tray,
+                                      .turn = pool->trays.trays[tray].turn};
+    struct en_call_record call = {inv->request, inv->subpath.len};
+    struct en_buffer bytes = EN_BUFFER_INIT(pool->packet.max);
+    int rc, lent = -1;
+
+    put_body(pool, &message, &call);
+    rc = en_call_encode(&bytes, &call);
     if (inv->waiter != NULL && inv->waiter->lend != NULL)
         lent = inv->waiter->lend(inv->waiter, &message.lent_call);
     if (rc == 0)
@@ -55,44 +82,42 @@ static int send_call(struct en_pool *pool, const struct enoki_invocation *inv)
     return rc;
 }
 
+static int post_call(struct en_pool *pool, const struct enoki_invocation *inv)
+{
+    uint32_t tray = en_trays_take(&pool->trays, inv->id);
+    int rc = tray == EN_NO_TRAY ? ENOKI_ELIMIT : send_call(pool, inv, tray);
+
+    if (rc != 0)
+        en_trays_give(&pool->trays, tray, inv->id);
+    return rc;
+}
+
 /* One for each worker. Where no other worker can be had, a second one, which whoever is free first
  * finds without having to wait for the parent: a switch less for every call under load. */
-static uint32_t messages_max(const struct en_pool *pool)
+static uint32_t calls_max(const struct en_pool *pool)
 {
     bool has_second = !pool->shares_connections && !pool->one_call &&
                       pool->present == pool->workers_max;
 
-    return has_second ? 2 * pool->alive : pool->alive;
-}
-
-static void push_back(struct en_pool *pool, struct enoki_invocation *inv)
-{
-    inv->next = pool->queue.first;
-    pool->queue.first = inv;
-    if (pool->queue.last == NULL)
-        pool->queue.last = inv;
-    pool->queue.count++;
-    (void)atomic_fetch_add(&pool->shared->waiting, 1);
+    return has_second ? EN_POOL_CALLS_EACH * pool->alive : pool->alive;
 }
 
 void en_pool_pump(struct en_pool *pool)
 {
-    if (pool->queue.count == 0 && pool->sent.count == 0)
-        pool->unanswered = 0;
-    while (pool->queue.count > 0 && pool->unanswered < messages_max(pool)) {
+    while (pool->queue.count > 0 && en_trays_out(&pool->trays) < calls_max(pool)) {
         struct enoki_invocation *inv = pop_waiting(pool);
-        int rc = send_call(pool, inv);
+        int rc = post_call(pool, inv);
 
-        if (rc == ENOKI_ELIMIT && pool->unanswered > 0) {
-            push_back(pool, inv); /* the socket is full until the next answer */
+        if (rc == ENOKI_ELIMIT && en_trays_out(&pool->trays) > 0) {
+            /* The socket is full until the next answer. */
+            (void)atomic_fetch_add(&pool->shared->waiting, 1);
+            en_invocation_queue_push_front(&pool->queue, inv);
             break;
         }
-        if (rc != 0) {
+        if (rc == 0)
+            en_invocation_queue_push(&pool->sent, inv);
+        else
             en_invocation_fail(inv, 500, "the call cannot be handed to a worker\n");
-            continue;
-        }
-        en_invocation_queue_push(&pool->sent, inv);
-        pool->unanswered++;
     }
 }
 
@@ -128,22 +153,38 @@ void enoki_pool_submit(void *self, struct enoki_invocation *inv)
         enoki_server_schedule(pool->server, en_clock_ms() + en_pool_cpu_interval(pool));
 }
 
-void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
-                      size_t len)
+/* The body comes from the tray that the call was given, if the worker says so: plain bytes, of
+ * which only the place and the length matter here. */
+static int take_answer(struct en_pool *pool, const struct en_pool_message *message,
+                       const char *bytes, size_t len, struct en_answer_record *answer)
 {
-    struct enoki_invocation *inv = take_sent(pool, message->id);
+    uint64_t now;
+    int rc = en_answer_decode(answer, bytes, len);
+
+    if (rc != 0 || message->tray_len == 0)
+        return rc;
+    if (answer->body.len != 0)
+        return ENOKI_EPROTO;
+    now = en_clock_ms();
+    watch_trays(pool, now);
+    answer->body.data =
+        en_trays_get(&pool->trays, message->tray, message->id, message->tray_len, now);
+    answer->body.len = (size_t)message->tray_len;
+    return answer->body.data == NULL ? ENOKI_EPROTO : 0;
+}
+
+/* Of a call that still waits. */
+static void finish(struct en_pool *pool, struct enoki_invocation *inv,
+                   const struct en_pool_message *message, const char *bytes, size_t len)
+{
     struct en_answer_record answer;
     struct en_reply reply;
 
-    if (pool->unanswered > 0)
-        pool->unanswered--;
-    if (inv == NULL)
-        return; /* answered 504 meanwhile */
     if (len == 0) {
         en_invocation_fail(inv, 504, WAITED_TEXT);
         return;
     }
-    if (en_answer_decode(&answer, body, len) != 0) {
+    if (take_answer(pool, message, bytes, len, &answer) != 0) {
         en_invocation_fail(inv, 502, "the worker's answer is damaged\n");
         return;
     }
@@ -152,12 +193,21 @@ void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *messag
     en_reply_fini(&reply);
 }
 
+void en_pool_on_reply(struct en_pool *pool, const struct en_pool_message *message, const char *body,
+                      size_t len)
+{
+    struct enoki_invocation *inv = take_sent(pool, message->id);
+
+    if (inv != NULL) /* else answered 504 meanwhile */
+        finish(pool, inv, message, body, len);
+    en_trays_give(&pool->trays, message->tray, message->id);
+}
+
 void en_pool_on_sent(struct en_pool *pool, const struct en_pool_message *message)
 {
     struct enoki_invocation *inv = take_sent(pool, message->id);
 
-    if (pool->unanswered > 0)
-        pool->unanswered--;
+    en_trays_give(&pool->trays, message->tray, message->id);
     /* What no connection was lent for cannot have been sent. */
     if (inv != NULL && inv->waiter != NULL && inv->waiter->lend != NULL)
         en_invocation_finish(inv, NULL);
@@ -184,14 +234,52 @@ void en_pool_on_async(struct en_pool *pool, const char *body, size_t len)
     }
 }
 
-void en_pool_call_lost(struct en_pool *pool, uint64_t id, const struct en_pool_failure *failure)
+static const struct enoki_invocation *find_sent(const struct en_pool *pool, uint64_t id)
 {
+    const struct enoki_invocation *inv = pool->sent.first;
+
+    while (inv != NULL && inv->id != id)
+        inv = inv->next;
+    return inv;
+}
+
+/* Who has ended may have received the message. If it has not there are two now, which does no harm;
+ * if the socket has no room the call waits for its end. */
+static void post_again(struct en_pool *pool, uint32_t tray)
+{
+    uint64_t id = pool->trays.trays[tray].call;
+    const struct enoki_invocation *inv = find_sent(pool, id);
+
+    if (inv != NULL)
+        (void)!send_call(pool, inv, tray);
+    else
+        (void)en_trays_withdraw(&pool->trays, id);
+}
+
+static void lose(struct en_pool *pool, uint32_t tray, const struct en_pool_failure *failure)
+{
+    uint64_t id = pool->trays.trays[tray].call;
     struct enoki_invocation *inv = take_sent(pool, id);
 
-    if (pool->unanswered > 0)
-        pool->unanswered--;
+    en_trays_give(&pool->trays, tray, id);
     if (inv != NULL)
         en_invocation_fail(inv, failure->status, failure->text);
+}
+
+void en_pool_calls_lost(struct en_pool *pool, const struct en_pool_failure *failure,
+                        bool may_have_more)
+{
+    for (uint32_t i = 0; i < pool->trays.count; i++) {
+        uint32_t worker = 0;
+        enum en_tray_state state = en_trays_state(&pool->trays, i, &worker);
+
+        if (state == EN_TRAY_POSTED && may_have_more)
+            post_again(pool, i);
+        else if (state == EN_TRAY_CLAIMED &&
+                 (worker >= pool->workers_max || pool->workers[worker].phase == EN_POOL_ABSENT))
+            lose(pool, i, failure);
+    }
+    en_pool_pump(pool);
 }
 
 /* Answers what waits for a worker for too long. The queue is in order of arrival, so the first is
@@ -203,20 +291,8 @@ static uint64_t expire_queue(struct en_pool *pool, uint64_t now_ms)
     return pool->queue.first == NULL ? UINT64_MAX : pool->queue.first->deadline_ms;
 }
 
-static bool is_run(const struct en_pool *pool, uint64_t id)
-{
-    for (uint32_t i = 0; i < pool->workers_max; i++) {
-        const struct en_pool_status *status = en_pool_status(pool, i);
-
-        if (atomic_load_explicit(&status->state, memory_order_acquire) == EN_POOL_SUBMITTED &&
-            status->id == id)
-            return true;
-    }
-    return false;
-}
-
 /* One that a worker runs is answered when that worker is dead, or much later here; what none has
- * taken, here: who takes it now sees that it is too late. */
+ * taken, at once: none can take it any more. */
 static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
 {
     uint64_t next = UINT64_MAX;
@@ -224,18 +300,20 @@ static uint64_t expire_sent(struct en_pool *pool, uint64_t now_ms)
 
     while (inv != NULL) {
         struct enoki_invocation *following = inv->next;
-        bool is_due = inv->deadline_ms + UNTAKEN_MS <= now_ms;
-        bool runs = is_due && is_run(pool, inv->id);
-        uint64_t end = inv->deadline_ms + (runs ? TAKEN_MS : UNTAKEN_MS);
+        uint64_t end = inv->deadline_ms;
+        bool is_taken = end <= now_ms && !en_trays_withdraw(&pool->trays, inv->id);
 
+        if (is_taken)
+            end += TAKEN_MS;
         if (end > now_ms) {
             next = end < next ? end : next;
         } else {
             inv = take_sent(pool, inv->id);
-            en_invocation_fail(inv, 504, runs ? en_pool_late.text : WAITED_TEXT);
+            en_invocation_fail(inv, 504, is_taken ? en_pool_late.text : WAITED_TEXT);
         }
         inv = following;
     }
+    en_pool_pump(pool); /* there may be room now */
     return next;
 }
 
@@ -263,5 +341,15 @@ uint64_t en_pool_expire_calls(struct en_pool *pool, uint64_t now_ms)
         worker->killed = EN_POOL_KILLED_LATE;
         (void)kill(worker->pid, SIGKILL);
     }
+    return next;
+}
+
+uint64_t en_pool_rest(struct en_pool *pool, uint64_t now_ms)
+{
+    bool was_used = pool->trays.used_ms != 0;
+    uint64_t next = en_trays_rest(&pool->trays, now_ms, pool->limits->worker_idle_ms);
+
+    if (was_used && pool->trays.used_ms == 0)
+        en_heap_rest();
     return next;
 }

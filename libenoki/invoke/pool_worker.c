@@ -1,10 +1,7 @@
-#include "invoke/pool.h"
+#include "invoke/pool_work.h"
 
 #include "base/clock.h"
 #include "invoke/access.h"
-#include "invoke/connection.h"
-#include "invoke/direct.h"
-#include "invoke/instance.h"
 #include "invoke/route.h"
 #include "wire/call.h"
 
@@ -26,123 +23,9 @@
 /* Duplicates of connections that ended elsewhere are closed after such a pause. */
 #define TIDY_MS 5000
 
-struct work {
-    struct en_pool *pool;
-    struct en_pool_status *status;
-    uint32_t number;
-    char name[16];
-    struct en_instance *instance;
-    struct en_connection *http;
-    struct en_packet packet;
-    struct en_reply reply;
-    struct en_header *headers; /* EN_HEADERS_MAX */
-    uint32_t *held;            /* by slot: the generation whose duplicate is open, or 0 */
-    uint32_t held_count;
-    int parent; /* pidfd */
-    uint64_t next_id;
-    uint64_t calls;
-    bool over;
-};
-
-static int tell(const struct work *work, struct en_pool_message *message, const void *body,
-                size_t len)
-{
-    message->worker = work->number;
-    return en_packet_send(work->pool->results[1], message, sizeof(*message), body, len);
-}
-
-/* --- running calls --------------------------------------------------------------------------- */
-
-static void begin(struct work *work, enum en_pool_state state, uint64_t now, uint64_t deadline)
-{
-    struct en_pool_shared *shared = work->pool->shared;
-    uint32_t quiet = 0;
-
-    atomic_store_explicit(&work->status->since_ms, now, memory_order_relaxed);
-    atomic_store_explicit(&work->status->deadline_ms, deadline, memory_order_relaxed);
-    atomic_fetch_add_explicit(&work->status->calls, 1, memory_order_relaxed);
-    atomic_store_explicit(&work->status->state, state, memory_order_release);
-    work->calls++;
-    if (atomic_fetch_add(&shared->busy, 1) + 1 >= atomic_load(&shared->ready) &&
-        atomic_load_explicit(&shared->watched, memory_order_relaxed) == 0 &&
-        atomic_compare_exchange_strong(&shared->watched, &quiet, 1)) {
-        struct en_pool_message message = {.type = EN_POOL_BUSY};
-
-        if (tell(work, &message, NULL, 0) != 0)
-            work->over = true;
-    }
-}
-
-static void end(struct work *work, enum en_pool_state state)
-{
-    atomic_store_explicit(&work->status->state, state, memory_order_release);
-    (void)atomic_fetch_sub(&work->pool->shared->busy, 1);
-}
-
-static void send_reply(struct work *work, uint64_t id, uint64_t lent_call, bool ran)
-{
-    struct en_pool_message message = {.type = EN_POOL_REPLY, .worker = work->number, .id = id};
-    const struct en_reply *reply = &work->reply;
-    const struct en_answer_record answer = en_reply_record(reply);
-    char head[EN_ANSWER_HEAD_BYTES];
-    size_t count = ran ? 4 : 1;
-    const struct iovec parts[4] = {{&message, sizeof(message)},
-                                   {head, sizeof(head)},
-                                   {reply->headers.data, reply->headers.len},
-                                   {reply->body.data, reply->body.len}};
-
-    if (ran && work->packet.passed >= 0 &&
-        en_direct_answer(work->packet.passed, lent_call, reply)) {
-        message.type = EN_POOL_SENT;
-        count = 1;
-    }
-    en_answer_encode_head(head, &answer);
-    if (en_packet_send_parts(work->pool->results[1], parts, count) != 0)
-        work->over = true; /* the parent sees the death, and answers for us */
-}
-
-static void run_submitted(struct work *work)
-{
-    struct en_pool_message message;
-    struct en_call_record call;
-    struct en_call_info info;
-    uint64_t now = en_clock_ms();
-
-    if (work->packet.len < sizeof(message))
-        return;
-    memcpy(&message, work->packet.data, sizeof(message));
-    if (message.type == EN_POOL_EXIT) {
-        work->over = true;
-        return;
-    }
-    en_reply_reset(&work->reply);
-    work->status->id = message.id;
-    begin(work, EN_POOL_SUBMITTED, now, message.deadline_ms);
-    if (now >= message.deadline_ms) {
-        end(work, EN_POOL_IDLE);
-        send_reply(work, message.id, 0, false);
-        return;
-    }
-    if (en_call_decode(&call, work->headers, work->packet.data + sizeof(message),
-                       work->packet.len - sizeof(message)) != 0) {
-        en_reply_text(&work->reply, 500, "the call arrived damaged\n");
-    } else {
-        info.id = message.id;
-        info.deadline_ms = message.deadline_ms;
-        info.subpath = en_request_subpath(&call.request, call.subpath_len);
-        en_instance_run(work->instance, &call.request, &info, &work->reply);
-    }
-    /* State stays SUBMITTED until the answer is out: if we die before, the parent answers. */
-    send_reply(work, message.id, message.lent_call, true);
-    /* The caller's connection ends when its runtime says so. */
-    en_packet_drop_passed(&work->packet);
-    if (!work->over)
-        end(work, EN_POOL_IDLE);
-}
-
 /* --- connections ----------------------------------------------------------------------------- */
 
-static void note_rest(struct work *work, const struct en_request *request)
+static void note_rest(struct en_work *work, const struct en_request *request)
 {
     const void *input, *output;
     size_t input_len, output_len;
@@ -157,7 +40,8 @@ static void note_rest(struct work *work, const struct en_request *request)
 }
 
 /* Queues an asynchronous call with the parent. */
-static int submit_async(struct work *work, const struct en_request *request, struct en_text subpath)
+static int submit_async(struct en_work *work, const struct en_request *request,
+                        struct en_text subpath)
 {
     struct en_pool_message message = {.type = EN_POOL_ASYNC};
     struct en_buffer bytes = EN_BUFFER_INIT(work->packet.max);
@@ -171,7 +55,7 @@ static int submit_async(struct work *work, const struct en_request *request, str
     else
         rc = en_call_encode(&bytes, &call);
     if (rc == 0)
-        rc = tell(work, &message, bytes.data, bytes.len);
+        rc = en_work_tell(work, &message, bytes.data, bytes.len);
     if (rc != 0)
         (void)atomic_fetch_sub(waiting, 1);
     en_buffer_fini(&bytes);
@@ -179,15 +63,16 @@ static int submit_async(struct work *work, const struct en_request *request, str
 }
 
 /* The parent looks once per timeout: what is due before has to be said. */
-static void tell_due(struct work *work, uint64_t now, uint64_t deadline)
+static void tell_due(struct en_work *work, uint64_t now, uint64_t deadline)
 {
     struct en_pool_message message = {.type = EN_POOL_DUE, .deadline_ms = deadline};
 
-    if (deadline < now + work->pool->limits->call_timeout_ms && tell(work, &message, NULL, 0) != 0)
+    if (deadline < now + work->pool->limits->call_timeout_ms &&
+        en_work_tell(work, &message, NULL, 0) != 0)
         work->over = true;
 }
 
-static void log_access(const struct work *work, enum en_route route, uint64_t started_us)
+static void log_access(const struct en_work *work, enum en_route route, uint64_t started_us)
 {
     const struct enoki_runtime *runtime = work->pool->runtime;
     const struct en_access access = {
@@ -203,7 +88,7 @@ static void log_access(const struct work *work, enum en_route route, uint64_t st
     en_access_log(en_runtime_log(runtime), &access);
 }
 
-static enum en_want answer(struct work *work)
+static enum en_want answer(struct en_work *work)
 {
     const struct en_request *request = en_connection_request(work->http);
     const struct enoki_function_settings *function = enoki_runtime_function(work->pool->runtime);
@@ -223,9 +108,9 @@ static enum en_want answer(struct work *work)
         (void)en_connection_flush(work->http);
         note_rest(work, request);
         tell_due(work, now, info.deadline_ms);
-        begin(work, EN_POOL_CALLING, now, info.deadline_ms);
+        en_work_begin(work, EN_POOL_CALLING, now, info.deadline_ms);
         en_instance_run(work->instance, request, &info, &work->reply);
-        end(work, EN_POOL_READING);
+        en_work_end(work, EN_POOL_READING);
         now = en_clock_ms();
     } else {
         if (route == EN_ROUTE_ASYNC)
@@ -239,7 +124,7 @@ static enum en_want answer(struct work *work)
     return en_connection_reply(work->http, &work->reply, now);
 }
 
-static void let_go(struct work *work, uint32_t slot)
+static void let_go(struct en_work *work, uint32_t slot)
 {
     if (work->held[slot] == 0)
         return;
@@ -249,7 +134,7 @@ static void let_go(struct work *work, uint32_t slot)
 }
 
 /* Opens the connection's descriptor here under its number. */
-static bool hold(struct work *work, uint32_t slot, uint32_t generation)
+static bool hold(struct en_work *work, uint32_t slot, uint32_t generation)
 {
     int number = work->pool->slot_base + (int)slot, fd;
 
@@ -274,7 +159,7 @@ static bool hold(struct work *work, uint32_t slot, uint32_t generation)
     return true;
 }
 
-static void give_back(struct work *work, uint32_t slot, uint32_t generation, bool with_bytes)
+static void give_back(struct en_work *work, uint32_t slot, uint32_t generation, bool with_bytes)
 {
     struct en_pool_message message = {
         .type = EN_POOL_RETURN, .slot = slot, .generation = generation};
@@ -293,13 +178,13 @@ static void give_back(struct work *work, uint32_t slot, uint32_t generation, boo
     message.input_len = input_len;
     message.close_after = close_after ? 1 : 0;
     message.continued = with_bytes && en_connection_has_continued(work->http) ? 1 : 0;
-    if (rc != 0 || tell(work, &message, bytes.data, bytes.len) != 0)
+    if (rc != 0 || en_work_tell(work, &message, bytes.data, bytes.len) != 0)
         work->over = true;
     en_buffer_fini(&bytes);
     let_go(work, slot);
 }
 
-static void rearm(struct work *work, uint32_t slot, uint32_t generation)
+static void rearm(struct en_work *work, uint32_t slot, uint32_t generation)
 {
     struct epoll_event event = en_pool_event(slot, generation);
 
@@ -308,7 +193,7 @@ static void rearm(struct work *work, uint32_t slot, uint32_t generation)
 }
 
 /* Goes on while bytes keep coming, or going, at once. */
-static enum en_want be_patient(struct work *work, enum en_want want)
+static enum en_want be_patient(struct en_work *work, enum en_want want)
 {
     for (int round = 0; round < PATIENCE_ROUNDS; round++) {
         struct pollfd fd = {.fd = en_connection_fd(work->http),
@@ -325,7 +210,7 @@ static enum en_want be_patient(struct work *work, enum en_want want)
     return want;
 }
 
-static void serve(struct work *work, uint32_t slot, uint32_t generation)
+static void serve(struct en_work *work, uint32_t slot, uint32_t generation)
 {
     struct en_pool_message message = {
         .type = EN_POOL_CLOSE, .slot = slot, .generation = generation};
@@ -348,7 +233,7 @@ static void serve(struct work *work, uint32_t slot, uint32_t generation)
 
     if (want == EN_WANT_CLOSE) {
         let_go(work, slot);
-        if (tell(work, &message, NULL, 0) != 0)
+        if (en_work_tell(work, &message, NULL, 0) != 0)
             work->over = true;
     } else if (en_connection_is_idle(work->http)) {
         rearm(work, slot, generation);
@@ -361,7 +246,7 @@ static void serve(struct work *work, uint32_t slot, uint32_t generation)
 /* --- life ------------------------------------------------------------------------------------ */
 
 /* A duplicate keeps a connection half alive that others have ended. */
-static void tidy(struct work *work)
+static void tidy(struct en_work *work)
 {
     for (uint32_t slot = 0; slot < work->pool->slots && work->held_count > 0; slot++) {
         char byte;
@@ -374,17 +259,17 @@ static void tidy(struct work *work)
     }
 }
 
-static void receive(struct work *work, int wait)
+static void receive(struct en_work *work, int wait)
 {
     int rc = en_packet_receive(&work->packet, work->pool->calls[1], wait);
 
     if (rc < 0)
         work->over = true;
     else if (rc == 1)
-        run_submitted(work);
+        en_work_run_submitted(work);
 }
 
-static void wait_and_work(struct work *work)
+static void wait_and_work(struct en_work *work)
 {
     struct epoll_event event;
     int count = epoll_wait(work->pool->set, &event, 1, work->held_count > 0 ? TIDY_MS : -1);
@@ -406,7 +291,7 @@ static void wait_and_work(struct work *work)
 }
 
 /* Others' memory is out of reach of a stray pointer. */
-static int fence(const struct work *work)
+static int fence(const struct en_work *work)
 {
     const struct en_pool *pool = work->pool;
     size_t before = work->number * pool->part_bytes;
@@ -419,7 +304,7 @@ static int fence(const struct work *work)
     return 0;
 }
 
-static int set_up(struct work *work, struct enoki_error *err)
+static int set_up(struct en_work *work, struct enoki_error *err)
 {
     struct en_pool *pool = work->pool;
     const struct enoki_runtime *runtime = pool->runtime;
@@ -457,7 +342,7 @@ static int set_up(struct work *work, struct enoki_error *err)
     return en_instance_open(&work->instance, &options, err);
 }
 
-static bool is_worn(const struct work *work)
+static bool is_worn(const struct en_work *work)
 {
     uint64_t most = work->pool->one_call ? 1 : work->pool->limits->calls_per_worker;
 
@@ -466,12 +351,12 @@ static bool is_worn(const struct work *work)
 
 int en_pool_work(struct en_pool *pool, uint32_t number)
 {
-    struct work work = {.pool = pool,
-                        .status = en_pool_status(pool, number),
-                        .number = number,
-                        .parent = -1,
-                        .packet.passed = -1,
-                        .next_id = (uint64_t)getpid() << 32 | 1};
+    struct en_work work = {.pool = pool,
+                           .status = en_pool_status(pool, number),
+                           .number = number,
+                           .parent = -1,
+                           .packet.passed = -1,
+                           .next_id = (uint64_t)getpid() << 32 | 1};
     struct en_pool_message message = {0};
     struct enoki_error err = ENOKI_ERROR_INIT;
     int status;
@@ -479,7 +364,8 @@ int en_pool_work(struct en_pool *pool, uint32_t number)
     (void)snprintf(work.name, sizeof(work.name), "%u", number);
     status = set_up(&work, &err) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     message.type = status == EXIT_SUCCESS ? EN_POOL_READY : EN_POOL_FAILED;
-    if (tell(&work, &message, err.message, strlen(err.message)) != 0 || status != EXIT_SUCCESS)
+    if (en_work_tell(&work, &message, err.message, strlen(err.message)) != 0 ||
+        status != EXIT_SUCCESS)
         work.over = true;
     while (!work.over && !is_worn(&work)) {
         if (pool->shares_connections)

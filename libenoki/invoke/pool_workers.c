@@ -31,7 +31,7 @@ static int start_worker(struct en_pool *pool)
 /* Calls that were handed over and that nobody can take: the workers have gone, or run others. */
 static size_t count_untaken(const struct en_pool *pool)
 {
-    uint32_t able = 0;
+    uint32_t able = 0, out = en_trays_out(&pool->trays);
 
     for (uint32_t i = 0; i < pool->workers_max; i++) {
         if (pool->workers[i].phase == EN_POOL_ALIVE &&
@@ -39,7 +39,7 @@ static size_t count_untaken(const struct en_pool *pool)
                 EN_POOL_CALLING)
             able++;
     }
-    return pool->unanswered > able ? pool->unanswered - able : 0;
+    return out > able ? out - able : 0;
 }
 
 void en_pool_adapt(struct en_pool *pool, uint64_t now_ms)
@@ -104,19 +104,19 @@ static void delay_start(struct en_pool *pool)
 static void on_death(struct en_pool *pool, uint32_t number, int wait_status, uint64_t max_kib)
 {
     struct en_pool_worker *worker = &pool->workers[number];
-    struct en_pool_status *status = en_pool_status(pool, number);
-    uint32_t state = atomic_exchange(&status->state, EN_POOL_IDLE);
+    uint32_t state = atomic_exchange(&en_pool_status(pool, number)->state, EN_POOL_IDLE);
+    bool was_alive = worker->phase == EN_POOL_ALIVE;
     const struct en_pool_failure *failure = en_pool_diagnose(pool, number, wait_status, max_kib);
 
     report(pool, worker, number, wait_status, failure->limit);
-    if (worker->phase == EN_POOL_STARTING)
+    if (!was_alive)
         delay_start(pool);
     forget(pool, number);
     if (en_pool_is_in_call(state))
         (void)atomic_fetch_sub(&pool->shared->busy, 1);
-    if (state == EN_POOL_SUBMITTED)
-        en_pool_call_lost(pool, status->id, failure);
-    else if (state == EN_POOL_CALLING)
+    if (was_alive)
+        en_pool_calls_lost(pool, failure, wait_status != 0); /* else it ended between calls */
+    if (state == EN_POOL_CALLING)
         en_pool_connection_lost(pool, number, failure);
     else if (state == EN_POOL_READING)
         en_pool_connection_lost(pool, number, NULL);

@@ -194,6 +194,10 @@ void en_pool_zygote(struct en_pool *pool)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != pool->parent)
         _exit(EXIT_FAILURE);
     en_strays_adopt();
+    if (en_trays_fence(&pool->trays) != 0) {
+        tell_failure(pool, "the memory for large bodies cannot be closed");
+        _exit(EXIT_FAILURE);
+    }
     if (en_runtime_load_with(pool->runtime, EN_POOL_DESCRIPTORS + en_pool_numbers(pool), &err) !=
         0) {
         tell_failure(pool, err.message);
