@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Functions written in C++: what a caller gets, and that C++ and C read each other's items."""
 import http.server
+import os
 import pathlib
 import re
 import subprocess
@@ -18,6 +19,7 @@ CPP = BUILD / "bindings" / "cpp"
 sys.path.append(str(SOURCE / "testing" / "support"))
 import running  # noqa: E402
 
+SANITIZED = os.environ.get("ENOKI_SANITIZE", "") != ""
 RUNTIMES = ["thread", "prefork", "process"]
 
 
@@ -102,16 +104,30 @@ class Cpp(unittest.TestCase):
             self.assertEqual(seen, [("/other/below", "1", "text/x-own")])
             server.shutdown()
 
-    def test_the_readme_shows_a_function_that_compiles(self):
-        text = (HERE.parent / "README.md").read_text()
-        code = re.search(r"```cpp\n(.*?)```", text, re.S).group(1)
-        source = self.folder / "visits.cpp"
+    def compile(self, code, name, *flags):
+        source = self.folder / f"{name}.cpp"
         source.write_text(code)
-        flags = ["-std=c++17", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror",
-                 f"-I{HERE.parent}/include", f"-I{SOURCE}/libenoki/include"]
-        done = subprocess.run(["c++", *flags, source, "-o", self.folder / "visits.so"],
-                              capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            ["c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{HERE.parent}/include",
+             f"-I{SOURCE}/libenoki/include", source, *flags, "-o", self.folder / name],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stderr)
+        return self.folder / name
+
+    def test_the_readme_shows_a_function_and_a_program_that_compile(self):
+        function, program = re.findall(
+            r"```cpp\n(.*?)```", (HERE.parent / "README.md").read_text(), re.S)
+        visits = self.compile(function, "visits.so", "-shared", "-fPIC")
+        if SANITIZED:
+            return  # what is linked here has no sanitizer in it
+        url = self.serve(visits, "--keygroup", "tinyFaaSvisits")
+        self.assertEqual(running.call(url, b"ada"), (200, b"1\n"))
+        (self.folder / "state").rename(self.folder / "enoki-state")
+        done = subprocess.run(
+            [self.compile(program, "list", f"-L{BUILD}/libenoki", "-lenoki",
+                          f"-Wl,-rpath,{BUILD}/libenoki")],
+            cwd=self.folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stdout), (0, "ada: 1\n"), done.stderr)
 
 
 unittest.main(verbosity=2)
