@@ -23,7 +23,7 @@ struct language {
 #define C_SCRIPT                                                                                   \
     "if [ -f CMakeLists.txt ]; then "                                                              \
     "cmake -S . -B .build -DCMAKE_BUILD_TYPE=Release -DCMAKE_LIBRARY_OUTPUT_DIRECTORY=\"$PWD\" "   \
-    "-DCMAKE_C_FLAGS=\"-I$ENOKI_INCLUDE\" && exec cmake --build .build; fi; "                      \
+    "-DCMAKE_C_FLAGS=\"-I$ENOKI_INCLUDE\" || exit 1; exec cmake --build .build; fi; "              \
     "exec cc -shared -fPIC -O2 -g -o fn.so -I\"$ENOKI_INCLUDE\" *.c"
 
 static const struct language languages[] = {

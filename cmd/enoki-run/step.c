@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,17 +63,24 @@ static void keep(const struct tail *tail, struct en_buffer *output)
     (void)!en_buffer_append(output, from, (size_t)(end - from)); /* it failed without words, then */
 }
 
-/* Nothing of this process's environment but what compilers and pip need. */
+/* Nothing of this process's environment but what compilers, pip and npm need, also behind a proxy:
+ * its variables are written in either case. */
 static void make_environment(char **made, char *include)
 {
-    static const char *const kept[] = {"PATH=", "LANG=", "HOME=", "PIP_",
-                                       "npm_config_", "PKG_CONFIG_PATH="};
+    static const char *const kept[] = {
+        "PATH=",       "LANG=",          "HOME=",         "PIP_",
+        "npm_config_", "http_proxy=",    "https_proxy=",  "no_proxy=",
+        "all_proxy=",  "SSL_CERT_FILE=", "SSL_CERT_DIR=", "NODE_EXTRA_CA_CERTS=",
+        "PKG_CONFIG_PATH=",
+    };
     size_t count = 0;
 
     for (char **at = environ; *at != NULL && count + 2 < VARIABLES_MAX; at++) {
         for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-            if (strncmp(*at, kept[i], strlen(kept[i])) == 0)
+            if (strncasecmp(*at, kept[i], strlen(kept[i])) == 0) {
                 made[count++] = *at;
+                break;
+            }
         }
     }
     made[count++] = include;

@@ -105,6 +105,17 @@ def test_what_a_step_that_fails_wrote_is_the_answer(start):
     assert node.names() == []
 
 
+def test_a_step_gets_of_the_environment_what_it_needs(start, monkeypatch):
+    for name in ("https_proxy", "HTTP_PROXY", "PIP_OWN", "MY_SECRET"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    told = " ".join(f"$ENV{{{name}}}" for name in
+                    ("https_proxy", "HTTP_PROXY", "PIP_OWN", "MY_SECRET"))
+    status, text = start().upload("a", "c", zipped({
+        "fn.c": "", "CMakeLists.txt": f'message(FATAL_ERROR "has [{told}]")\n'}))
+    assert status == 500
+    assert b"has [value-of-https_proxy value-of-HTTP_PROXY value-of-PIP_OWN ]" in text, text
+
+
 def tarball():
     """npm's package 'wanted'."""
     made = io.BytesIO()
