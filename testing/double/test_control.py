@@ -69,7 +69,7 @@ def test_an_asynchronous_write_is_answered_while_its_message_is_held(certificate
         assert here.update("held")["version"]
         assert there.read() == (UNKNOWN, "item x not found in keygroup kg")
         nodes.control("release")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while there.read() != ["held"]:
             assert time.monotonic() < until
     finally:

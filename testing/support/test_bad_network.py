@@ -54,7 +54,7 @@ def silent(sock, data=b"hello"):
     sock.sendall(data)
     with pytest.raises(TimeoutError):
         sock.recv(1)
-    sock.settimeout(10)
+    sock.settimeout(60)
     return True
 
 
@@ -81,7 +81,7 @@ def test_delay_is_added_in_each_direction(network):
         network.delay(50)
         start = time.monotonic()
         ask(sock)
-        assert 0.1 <= time.monotonic() - start < 5
+        assert 0.1 <= time.monotonic() - start < 30
         network.heal()
         assert ask(sock) == b"hello"
 
