@@ -280,11 +280,29 @@ static void accept_call(struct function *function, struct enoki_invocation *inv)
         calls_acknowledge(function, inv, ENOKI_EIO);
 }
 
+/* Its own limit may be lower than that of whoever received it. */
+static void refuse_body(const struct function *function, struct enoki_invocation *inv)
+{
+    struct en_reply reply;
+
+    en_reply_init(&reply, ENOKI_ERROR_MESSAGE_BYTES);
+    en_reply_text(&reply, 413, "the body is longer than the function takes (limits.body)\n");
+    reply.is_ours = true;
+    if (own(function)->compat_tinyfaas != 0)
+        compat_apply(&reply);
+    en_invocation_finish(inv, &reply);
+    en_reply_fini(&reply);
+}
+
 void calls_submit(struct function *function, struct enoki_invocation *inv)
 {
     size_t bytes = inv->request.body.len;
     struct admission *admission = node_admission(function->node);
 
+    if (bytes > own(function)->limits.max_body_bytes && inv->waiter != NULL) {
+        refuse_body(function, inv);
+        return;
+    }
     if (inv->waiter == NULL) {
         admission_add(admission, &function->held, false, bytes);
         function->async++;

@@ -15,6 +15,7 @@
 /* Beside the body: the head of a call. */
 #define CALL_EXTRA_BYTES (1u << 20)
 #define PEERS_MAX 4096u
+#define TOO_LONG "the call is longer than the function takes (limits.body)"
 /* Connections taken per wake-up, so that calls are not starved by many that come. */
 #define TAKE_BATCH 64
 
@@ -66,8 +67,7 @@ static void tell_limit(const struct peer *peer)
 {
     struct en_buffer bytes = EN_BUFFER_INIT(2 * ENOKI_ERROR_MESSAGE_BYTES);
 
-    if (en_frame_failed_put(&bytes, 0, ENOKI_ELIMIT,
-                            "the call is longer than the function takes (limits.body)") == 0)
+    if (en_frame_failed_put(&bytes, 0, ENOKI_ELIMIT, TOO_LONG) == 0)
         (void)send(peer->fd, bytes.data, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     en_buffer_fini(&bytes);
 }
@@ -188,12 +188,19 @@ static void submit(struct peer *peer, uint64_t call, const struct en_frame_call 
                                        .body = frame->body,
                                        .headers = frame->headers,
                                        .header_count = frame->header_count};
+    const struct en_frames *frames = peer->frames;
     struct en_target target = {.subpath = frame->subpath};
     const struct en_site *site = NULL;
     struct waiting *waiting;
     int rc;
 
     peer->last_taken = call;
+    /* The front door has looked at its own calls; at those that come past it nobody has. */
+    if (frames->options.find == NULL && peer != frames->door &&
+        frame->body.len > en_server_limits(frames->server)->max_body_bytes) {
+        put_failure(peer, call, ENOKI_ELIMIT, TOO_LONG);
+        return;
+    }
     if (!find_target(peer, &site, &target)) {
         put_failure(peer, call, ENOKI_ENOTFOUND, "there is no such function on this node");
         return;
@@ -201,17 +208,17 @@ static void submit(struct peer *peer, uint64_t call, const struct en_frame_call 
     if (frame->time_ms < target.timeout_ms)
         target.timeout_ms = frame->time_ms;
     /* Who asks a front door for an asynchronous call waits for its acceptance only. */
-    target.wants_ack = frame->is_async && peer->frames->options.find != NULL;
+    target.wants_ack = frame->is_async && frames->options.find != NULL;
     waiting = calloc(1, sizeof(*waiting));
     if (waiting == NULL) {
         refuse(peer, call, ENOKI_ENOMEM);
         return;
     }
     *waiting = (struct waiting){{.answer = on_answer}, peer, call};
-    if (peer != peer->frames->door)
+    if (peer != frames->door)
         waiting->waiter.lend = lend;
     peer->open++;
-    rc = en_server_submit(peer->frames->server, site, &waiting->waiter, &request, &target);
+    rc = en_server_submit(frames->server, site, &waiting->waiter, &request, &target);
     if (rc == 0)
         return;
     peer->open--;

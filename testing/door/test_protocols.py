@@ -21,6 +21,7 @@ FUNCTIONS = """
 { name = "huge"; code = "$LIB/huge.so"; },
 { name = "slow"; code = "$LIB/hang.so"; workers = 1; timeout = "300ms"; },
 { name = "narrow"; code = "$LIB/hang.so"; workers = 1; limits = { queue = 1; }; },
+{ name = "little"; code = "$LIB/echo.so"; limits = { body = "1000"; }; },
 { name = "compat"; code = "$LIB/failing.so"; compat = "tinyfaas"; },
 { name = "broken"; code = "$LIB/failopen.so"; }
 """
@@ -72,7 +73,7 @@ class Coap:
 def node(module_path):
     made = conftest.Node(module_path, FUNCTIONS, LISTEN)
     try:
-        made.wait_ready("echo", "status", "failing", "crash", "huge", "slow", "narrow", "compat")
+        made.wait_ready("echo", "status", "failing", "crash", "huge", "slow", "narrow", "little", "compat")
         yield made
         made.stop()
     finally:
@@ -98,6 +99,8 @@ def protocol(request, node):
     ("crash", b"crash", (502, "INTERNAL", "5.02"), b"the function crashed during this call"),
     ("slow", b"sleep 3000", (504, "DEADLINE_EXCEEDED", "5.04"), b""),
     ("echo", b"x" * 10001, (413, "RESOURCE_EXHAUSTED", "4.13"), None),
+    ("little", b"x" * 1000, OK, b"x" * 1000),
+    ("little", b"x" * 1001, (413, "RESOURCE_EXHAUSTED", "4.13"), b"the body is longer than"),
     ("huge", b"10001", (500, "UNKNOWN", "5.00"), None),
     ("broken", b"x", (503, "UNAVAILABLE", "5.03"), b"the function cannot be started"),
 ])

@@ -20,9 +20,9 @@ def pattern(size, seed):
     return random.Random(seed).randbytes(size)
 
 
-def start(lab, name, settings="workers = 2;", node=""):
+def start(lab, name, settings="workers = 2;"):
     """The function behind a front door: its calls come to workers as messages."""
-    return lab.start_file(f'{node} state = {{ path = "{lab.folder}/state"; }}; functions = ( {{ '
+    return lab.start_file(f'state = {{ path = "{lab.folder}/state"; }}; functions = ( {{ '
                           f'name = "{name}"; code = "$LIB/{name}.so"; runtime = "{RUNTIME}"; '
                           f'{settings} }} );')
 
@@ -34,7 +34,7 @@ def workers(server):
 
 
 def test_bodies_of_all_lengths_come_back_as_they_were(lab):
-    server = start(lab, "echo", node=f'limits = {{ body = "{LIMIT}"; }};')
+    server = start(lab, "echo", f'workers = 2; limits = {{ body = "{LIMIT}"; }};')
     with connect(server.url) as connection:
         for size in SIZES + SIZES[::-1]:
             body = pattern(size, size)

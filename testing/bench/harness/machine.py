@@ -8,8 +8,8 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-TARGETS = ("bench", "enoki-run", "enoki-thread", "enoki-prefork", "enoki-process", "function_echo",
-           "function_movingaverage", "function_hang")
+TARGETS = ("bench", "enoki-run", "enoki-confine", "enoki-thread", "enoki-prefork", "enoki-process",
+           "function_echo", "function_movingaverage", "function_hang")
 
 
 class Missing(Exception):
