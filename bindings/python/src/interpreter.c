@@ -21,16 +21,19 @@
 
 static struct {
     PyGILState_STATE gil;
-    int is_ours;
-} forking;
+    int is_ours; /* from before Python's hooks run until they have */
+} forking; /* needs the GIL */
 
 static void before_fork(void)
 {
+    PyGILState_STATE gil;
+
     /* Python's own forks hold the GIL, and have done all this. */
-    forking.is_ours = !PyGILState_Check();
-    if (!forking.is_ours)
+    if (PyGILState_Check())
         return;
-    forking.gil = PyGILState_Ensure();
+    gil = PyGILState_Ensure();
+    forking.gil = gil; /* another thread's until now */
+    forking.is_ours = 1;
     PyOS_BeforeFork();
 }
 
@@ -39,6 +42,7 @@ static void after_fork_in_parent(void)
     if (!forking.is_ours)
         return;
     PyOS_AfterFork_Parent();
+    forking.is_ours = 0;
     PyGILState_Release(forking.gil);
 }
 
@@ -47,6 +51,7 @@ static void after_fork_in_child(void)
     if (!forking.is_ours)
         return;
     PyOS_AfterFork_Child();
+    forking.is_ours = 0;
     PyGILState_Release(forking.gil);
 }
 

@@ -225,7 +225,8 @@ class Workers(Case):
                     def catch(ready):
                         signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
                         ready.set()
-                        time.sleep(1000)
+                        while True:  # Python sees a signal between two sleeps, if not in one
+                            time.sleep(0.01)
 
                     def ended(process):
                         process.terminate()
