@@ -255,3 +255,20 @@ def test_one_function_runs_as_the_user_of_the_command_line(tmp_path):
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+def test_a_python_worker_without_descriptors_left_is_replaced(start):
+    """One that only ran out of them during a call has given them back, and goes on."""
+    node = start(more='listen = { http = "127.0.0.1:0"; management = "127.0.0.1:0"; };'
+                      'limits = { files = 40; };')
+    code = ("import os\nkept = []\ndef fn(s):\n    mine = kept if s == 'keep' else []\n"
+            "    while s:\n        mine.append(open('/dev/null'))\n    return str(os.getpid())\n")
+    assert node.upload("f", "python3", package(fn__py=code), workers="1")[0] == 200
+    worker = node.call("f")
+    status, text = node.call("f", b"keep")
+    assert status == 502 and b"Too many open files" in text and b"(limit: files)" in text, text
+    node.wait_for("limit=files")
+    assert (after := node.call("f")) != worker and after[0] == 200
+    status, text = node.call("f", b"lose")
+    assert status == 500 and b"Too many open files" in text, text
+    assert node.call("f") == after

@@ -1,5 +1,6 @@
 """How a folder with fn.py becomes a function: used by the host (python3.so), not by functions."""
 import contextlib
+import errno
 import faulthandler
 import gc
 import importlib
@@ -154,6 +155,8 @@ class Handler:
             raise
         except BaseException as error:  # SystemExit too: one call must not end the worker
             _print_trace(error)
+            if getattr(error, "errno", None) == errno.EMFILE:  # likewise
+                raise RuntimeError(_explain(error)) from error
             text = str(error) if type(error) is Exception and str(error) else _explain(error)
             return 500, text.encode(errors="replace")
         finally:
