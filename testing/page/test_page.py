@@ -156,10 +156,14 @@ def test_it_says_when_the_node_is_gone(browser, node):
 def test_it_fits_and_can_be_used_without_a_mouse(browser, node):
     page = Page(browser, node())
     page.wait_text("#functions", "echo")
-    for width in (360, 800, 1600):
+    assert page.text("#tile-p99") == "–"  # nobody has called
+    for width in (320, 360, 800, 1600):
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
         assert page.run("document.documentElement.scrollWidth") <= width, width
+        assert page.run("[...document.querySelectorAll('#functions td, #functions th')].every("
+                        "cell => cell.getBoundingClientRect().right <= "
+                        "document.querySelector('.panel').getBoundingClientRect().right)"), width
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     for role in ("button", "combobox", "searchbox", "table", "log"):
