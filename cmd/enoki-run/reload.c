@@ -1,5 +1,7 @@
 #include "reload.h"
 
+#include "stamp.h"
+
 #include <string.h>
 
 static void log_start(void *context, const struct enoki_error *err)
@@ -15,6 +17,8 @@ static void apply_one(struct node *node, const struct enoki_function_settings *f
     struct function *known = node_find(node, function->name, strlen(function->name));
     int rc = settings_copy(&settings, node_settings(node), function);
 
+    if (rc == 0)
+        settings->stamp = stamp_of(settings);
     if (rc == 0 && known != NULL && known->settings != NULL && known->next == NULL &&
         settings_equal(known->settings, settings)) {
         settings_free(settings);

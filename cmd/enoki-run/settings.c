@@ -136,6 +136,11 @@ static bool same_confinement(const struct enoki_function_settings *x,
            memcmp(&x->limits, &y->limits, sizeof(x->limits)) == 0;
 }
 
+static bool same_content(const struct settings *a, const struct settings *b)
+{
+    return same(a->digest, b->digest) && a->stamp == b->stamp;
+}
+
 bool settings_equal(const struct settings *a, const struct settings *b)
 {
     const struct enoki_function_settings *x = &a->function, *y = &b->function;
@@ -147,7 +152,7 @@ bool settings_equal(const struct settings *a, const struct settings *b)
            same_variables(x->secrets, x->secret_count, y->secrets, y->secret_count) &&
            same_variables(a->remotes, a->remote_count, b->remotes, b->remote_count) &&
            same(a->remotes_ca, b->remotes_ca) &&
-           same(a->node, b->node) && same(a->state, b->state) && same(a->digest, b->digest) &&
+           same(a->node, b->node) && same(a->state, b->state) && same_content(a, b) &&
            a->log_json == b->log_json && a->log_level == b->log_level;
 }
 

@@ -20,6 +20,7 @@ struct settings {
     const char *env;     /* of an upload: "python3", ...; NULL: from the file */
     const char *digest;  /* of an upload; NULL */
     const char *created; /* RFC 3339; NULL */
+    uint64_t stamp;      /* stamp.h: of code and secrets, when they were read */
     const struct enoki_variable *remotes;
     size_t remote_count;
     const char *remotes_ca; /* NULL: the system's */

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "package.h"
+#include "stamp.h"
 
 #include "config/check.h"
 #include "config/limits.h"
@@ -316,6 +317,8 @@ static int make_settings(struct settings **out, json_object *meta, const char *n
     (*out)->env = en_arena_textf(&(*out)->arena, "%s", text_of(meta, "env"));
     (*out)->created = en_arena_textf(&(*out)->arena, "%s", text_of(meta, "created"));
     (*out)->digest = en_arena_textf(&(*out)->arena, "%s", version);
+    if ((*out)->env != NULL)
+        (*out)->stamp = stamp_of(*out);
     if ((*out)->env != NULL && (*out)->created != NULL && (*out)->digest != NULL)
         return 0;
     settings_free(*out);

@@ -34,8 +34,9 @@ enum {
 };
 
 static const char doc[] =
-    "Runs one function, a shared library or a folder with fn.py or fn.sh, and answers its calls "
-    "over HTTP until SIGTERM."
+    "Runs one function, a shared library or a folder with fn.py, package.json, fn.sh or fn.host, "
+    "and answers its calls until SIGTERM. enoki-run -c FILE runs all functions of a file behind "
+    "one front door; SIGHUP has it read the file again."
     "\v"
     "The command line beats the environment (ENOKI_STATE as -s, ENOKI_LISTEN as -l), which beats "
     "the file. Durations have a unit (ms, s, m, h), sizes may have one (KiB, MiB, GiB).\n\n"
@@ -66,7 +67,7 @@ static const struct argp_option fixed_options[] = {
     {"state", 's', "URI", 0,
      "Where data is kept: embedded:DIR[?durability=sync|process]"
      "[&max_value=BYTES][&node=NAME][&keygroup=NAME] (default "
-     "embedded:./enoki-state)",
+     "embedded:./enoki-state), or at FReD: fred://HOST:PORT?tls=DIR&user=NAME&admin=NAME",
      1},
     {"env", 'e', "K=V", 0, "A variable for the function; repeatable", 1},
     {"remote", KEY_REMOTE, "NAME=URL", 0,

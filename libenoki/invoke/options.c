@@ -164,7 +164,8 @@ static int find_function(struct owner *owner, const struct en_arguments *argumen
         return use_library(owner, arguments);
     if (arguments->file == NULL)
         return en_arguments_usage(arguments->program, "which function? Give a library "
-                                                      "(FUNCTION.so), a folder with fn.py, or a "
+                                                      "(FUNCTION.so), a folder with fn.py, "
+                                                      "package.json, fn.sh or fn.host, or a "
                                                       "file (-c FILE)");
     status = load_file(owner, arguments);
     if (status != EN_OPTIONS_RUN || (arguments->check && arguments->name == NULL))

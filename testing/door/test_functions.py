@@ -1,9 +1,12 @@
 """What callers get of several functions behind one address."""
 import os
 import select
+import shutil
 import signal
 
 import pytest
+
+from conftest import LIBRARIES
 
 ECHO = '{ name = "echo"; code = "$LIB/echo.so"; }'
 
@@ -123,3 +126,30 @@ def test_the_language_is_what_the_file_says(start, tmp_path, language, answer):
         node.wait_for("both/package.json': No such file")
     else:
         assert node.wait_ready("f").call("f") == (200, answer)
+
+
+def test_a_reload_takes_up_new_code_and_new_secrets(start, tmp_path):
+    """Where they were; what has not changed goes on."""
+    code = "import os\ndef fn(s):\n    return 'one ' + os.environ['KEY']\n"
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "fn.py").write_text(code)
+    (tmp_path / "key").write_text("a")
+    shutil.copy(LIBRARIES / "echo.so", tmp_path / "lib.so")
+    node = start('{ name = "f"; language = "python"; secrets = { KEY = "key"; }; },\n'
+                 '{ name = "lib"; }').wait_ready("f", "lib")
+    assert node.call("f") == (200, b"one a") and node.call("lib", b"x") == (200, b"x")
+    node.reload()
+    node.wait_for("was read again")
+    (tmp_path / "f" / "fn.py").write_text(code.replace("one", "two"))
+    node.reload()
+    node.wait_for("/f\n", 2)
+    assert node.call("f") == (200, b"two a")
+    (tmp_path / "key").write_text("b")
+    node.reload()
+    node.wait_for("/f\n", 3)
+    assert node.call("f") == (200, b"two b") and node.text.count("/lib\n") == 1
+    (tmp_path / "new.so").write_bytes((LIBRARIES / "integer.so").read_bytes())
+    (tmp_path / "new.so").rename(tmp_path / "lib.so")
+    node.reload()
+    node.wait_for("/lib\n", 2)
+    assert node.text.count("/f\n") == 3
