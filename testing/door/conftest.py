@@ -31,6 +31,8 @@ UPLOAD = """
 cd "$1" && curl -sS "http://127.0.0.1:$5/upload" --data "{\\"name\\": \\"$2\\", \\"env\\": \\"$3\\",
 \\"threads\\": $4, \\"runtime\\": \\"$6\\", \\"zip\\": \\"$(zip -q -r - ./* | base64 | tr -d '\\n')\\"}"
 """
+if "ENOKI_PEERS" in os.environ:  # Python packages that Debian does not have: see testing/run
+    sys.path.append(os.environ["ENOKI_PEERS"])
 COVERAGE = os.environ.get("ENOKI_COVERAGE", "OFF") not in ("", "OFF", "0")
 
 
