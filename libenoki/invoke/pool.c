@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/heap.h"
+#include "invoke/ended.h"
 #include "invoke/server.h"
 
 #include <errno.h>
@@ -150,6 +151,7 @@ static int await_loaded(struct en_pool *pool, struct enoki_error *err)
 {
     struct pollfd fd = {.fd = pool->control[0], .events = POLLIN};
     struct en_pool_message message = {0};
+    char end[EN_ENDED_TEXT_SIZE];
     int rc;
 
     if (poll(&fd, 1, (int)pool->limits->start_timeout_ms) == 0)
@@ -166,11 +168,10 @@ static int await_loaded(struct en_pool *pool, struct enoki_error *err)
         return enoki_error_set(err, ENOKI_EPLUGIN, "%.*s",
                                (int)(pool->packet.len - sizeof(message)),
                                pool->packet.data + sizeof(message));
-    return enoki_error_set(
-        err, ENOKI_EPLUGIN,
-        "'%s' ended the process that loaded it: look at its constructors and its "
-        "preload",
-        enoki_runtime_function(pool->runtime)->code);
+    en_ended_wait(pool->zygote, end);
+    return enoki_error_set(err, ENOKI_EPLUGIN,
+                           "the process that loaded '%s' %s: look at what it does as it is loaded",
+                           enoki_runtime_function(pool->runtime)->code, end);
 }
 
 static int fork_zygote(struct en_pool *pool, struct enoki_error *err)

@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "invoke/ended.h"
 #include "invoke/server.h"
 
 #include <signal.h>
@@ -82,16 +83,12 @@ static void report(const struct en_pool *pool, const struct en_pool_worker *work
                    int status, const char *limit)
 {
     const struct en_log_field field = {"limit", limit};
-    char text[128];
+    char end[EN_ENDED_TEXT_SIZE], text[EN_ENDED_TEXT_SIZE + 64];
 
     if (worker->killed != EN_POOL_NOT_KILLED || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
         return;
-    if (WIFSIGNALED(status))
-        (void)snprintf(text, sizeof(text), "worker %u (process %d) was killed by signal %d (%s)",
-                       number, (int)worker->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else
-        (void)snprintf(text, sizeof(text), "worker %u (process %d) ended with status %d", number,
-                       (int)worker->pid, WEXITSTATUS(status));
+    en_ended_text(status, end);
+    (void)snprintf(text, sizeof(text), "worker %u (process %d) %s", number, (int)worker->pid, end);
     en_log_fields(en_server_log(pool->server), ENOKI_LOG_ERROR, text, &field, 1);
 }
 

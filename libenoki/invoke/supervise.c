@@ -2,6 +2,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "invoke/ended.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,13 +101,14 @@ static bool start_child(struct parent *parent)
 
 static void report_death(const struct parent *parent, const struct child *child, int wait_status)
 {
+    char text[EN_ENDED_TEXT_SIZE];
+
+    en_ended_text(wait_status, text);
     if (WIFSIGNALED(wait_status))
-        en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d was killed by signal %d (%s); %s",
-               (int)child->pid, WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)),
+        en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d %s; %s", (int)child->pid, text,
                parent->stopping ? "stopping" : "the next one takes over");
     else if (WEXITSTATUS(wait_status) != 0 && parent->was_ready)
-        en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d ended with status %d",
-               (int)child->pid, WEXITSTATUS(wait_status));
+        en_log(parent->options->log, ENOKI_LOG_ERROR, "process %d %s", (int)child->pid, text);
 }
 
 static void on_death(struct parent *parent, struct child *child, int wait_status)
