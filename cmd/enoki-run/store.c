@@ -360,8 +360,11 @@ void store_remove(const char *root, const char *name, const char *version)
 
 void store_drop(const char *root, const char *name, const char *version)
 {
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], previous[65];
 
+    if (store_version(root, name, "previous", previous, NULL) == 0 &&
+        strcmp(previous, version) == 0)
+        return;
     store_remove(root, name, version);
     if (join(folder, root, name, ""))
         (void)rmdir(folder); /* unless other versions are in it */

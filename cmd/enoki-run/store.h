@@ -61,7 +61,8 @@ ENOKI_MUST_CHECK int store_load(struct settings **out, const char *root, const c
 /* All of a function, or one version of it. */
 void store_remove(const char *root, const char *name, const char *version);
 
-/* A version that was added and does not count, and the function's folder if it is the only one. */
+/* A version that was added and does not count, and the function's folder if it is the only one. The
+ * previous one, uploaded again in vain, stays: it is what a rollback returns to. */
 void store_drop(const char *root, const char *name, const char *version);
 
 /* Moves all of a function into .staging; out has room for PATH_MAX. ENOKI_EIO, ENOKI_ENOTFOUND */

@@ -80,6 +80,25 @@ def test_the_same_twice_changes_nothing_and_rollback_returns(start):
     assert node.call("f") == (200, b"2")
 
 
+def test_the_version_before_stays_though_it_was_uploaded_again_in_vain(start, tmp_path):
+    node, broken = start(), tmp_path / "broken"
+    first, second = (package(fn__py=f"""import os
+if os.path.exists({str(broken)!r}):
+    raise RuntimeError("it is broken")
+def fn(i):
+    return '{n}'
+""") for n in (1, 2))
+    assert node.upload("f", "python3", first)[0] == 200
+    assert node.upload("f", "python3", second)[0] == 200
+    broken.touch()
+    status, why = node.upload("f", "python3", first)
+    assert status == 500 and b"it is broken" in why
+    assert node.call("f") == (200, b"2")
+    broken.unlink()
+    assert node.manage("POST", "/rollback", {"name": "f"})[0] == 200
+    assert node.call("f") == (200, b"1")
+
+
 def test_a_failed_upload_leaves_nothing_and_says_why(start):
     node = start('{ name = "echo"; code = "$LIB/echo.so"; }').wait_ready("echo")
     for env, zip_text, why in (
