@@ -173,6 +173,21 @@ static void serve(struct en_pool *pool, struct births *births, int signals, cons
     en_packet_fini(&packet);
 }
 
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+/* A signal to the whole group (a terminal's, a service manager's) is the parent's to handle: calls
+ * in progress go on. Not by SIG_IGN: programs that a function starts would ignore it too. */
+static void leave_signals_to_parent(void)
+{
+    const struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
+
+    (void)sigaction(SIGINT, &nothing, NULL);
+    (void)sigaction(SIGTERM, &nothing, NULL);
+}
+
 void en_pool_zygote(struct en_pool *pool)
 {
     struct enoki_error err = ENOKI_ERROR_INIT;
@@ -187,10 +202,7 @@ void en_pool_zygote(struct en_pool *pool)
         (void)close(pool->door[0]);
     /* What the front door says is the parent's: user code can neither read nor write there. */
     en_runtime_leave_door(pool->runtime);
-    /* A signal to the whole group (a terminal's, a service manager's) is the parent's to handle:
-     * calls in progress go on. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
+    leave_signals_to_parent();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != pool->parent)
         _exit(EXIT_FAILURE);
     en_strays_adopt();

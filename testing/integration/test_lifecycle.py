@@ -70,6 +70,25 @@ def test_sigterm_answers_what_is_in_progress_takes_no_more_and_exits_with_0(lab)
     assert {reply.header("Connection") for reply in replies} == {"close"}
 
 
+def test_a_signal_to_all_processes_leaves_calls_in_progress_alone(lab):
+    server, hold = lab.start("hang", "-w", "2"), lab.hold()
+    with contextlib.ExitStack() as stack:
+        callers = asked(stack, server, hold.body, 2)
+        hold.wait(2)
+        for pid in (server.process.pid, *children(server.process.pid)):
+            os.kill(pid, signal.SIGTERM)  # as a service manager may
+        until(lambda: is_refused(server), "new connections are refused")
+        hold.release()
+        assert [caller.read().status for caller in callers] == [200, 200]
+        server.wait_end()
+
+
+def test_programs_that_a_function_starts_end_by_a_signal_as_elsewhere(lab):
+    server = lab.start("command")
+    assert call(server.url, b"kill -TERM $$; exit 7").body == b"signal 15"
+    assert call(server.url, b"kill -INT $$; exit 7").body == b"signal 2"
+
+
 def test_sigterm_answers_requests_that_wait_for_a_worker(lab):
     server, hold = lab.start("hang", "-w", "1"), lab.hold()
     with contextlib.ExitStack() as stack:

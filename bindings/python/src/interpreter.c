@@ -61,23 +61,6 @@ static void after_fork_in_child(void)
  * a function starts end by it: multiprocessing and subprocess rely on that. */
 static const int ending[] = {SIGINT, SIGTERM};
 
-static void do_nothing(int number)
-{
-    (void)number;
-}
-
-/* Workers ignore them, and what is ignored stays so in programs; a handler does not. Before Python
- * starts: it then takes them for nobody's. */
-static void handle_ignored(void)
-{
-    const struct sigaction nothing = {.sa_handler = do_nothing, .sa_flags = SA_RESTART};
-    struct sigaction now;
-
-    for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++)
-        if (sigaction(ending[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-            (void)sigaction(ending[i], &nothing, NULL);
-}
-
 /* Around every fork. A function's own fork: its child gets back the signals for which the function
  * has set nothing itself, and none is lost before that. In a thread runtime the child would else
  * tell the runtime to end. */
@@ -227,7 +210,6 @@ int en_py_start(const struct enoki_env *env, struct enoki_error *err)
         return rc;
     if (PyImport_AppendInittab("_enoki", PyInit__enoki) != 0)
         return enoki_error_set(err, ENOKI_ENOMEM, "out of memory for Python");
-    handle_ignored();
     rc = initialize(err);
     if (rc != 0)
         return rc;
