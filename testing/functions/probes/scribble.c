@@ -88,7 +88,8 @@ static int invoke(void *instance, struct enoki_call *call, struct enoki_error *e
         die_half_way(body, len);
     if (strncmp(body, "lie", 3) == 0)
         tell_lies(enoki_call_id(call));
-    rc = enoki_call_reply(call, body, len, err);
+    /* What a liar's own answer would do to the memory, "over" shows. */
+    rc = enoki_call_reply(call, body, strncmp(body, "lie", 3) == 0 ? 3 : len, err);
     if (strncmp(body, "over", 4) == 0)
         memset(body, 0xff, TRAY_BYTES);
     if (strncmp(body, "leave", 5) == 0 && pthread_create(&thread, NULL, scribble_on, body) == 0)
