@@ -9,7 +9,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TARGETS = ("bench", "enoki-run", "enoki-confine", "enoki-thread", "enoki-prefork", "enoki-process",
-           "function_echo", "function_movingaverage", "function_hang")
+           "function_echo", "function_movingaverage", "function_hang", "function_forward")
 
 
 class Missing(Exception):
