@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from test_coap import LISTEN, NON, message, port_of
+from test_coap import LISTEN, NON, message, port_of, udp
 from test_scaling import in_threads, until
 
 
@@ -112,7 +112,7 @@ def test_asynchronous_calls_are_refused_once_the_queue_is_full(start, hold):
         assert ask(node, "hang", hold.body, X_tinyFaaS_Async="1")[0] == 202
     status, text, again = ask(node, "hang", b"x", X_tinyFaaS_Async="1")
     assert status == 503 and b"too many" in text and int(again) >= 1
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    with udp() as client:
         client.settimeout(30)
         client.connect(("127.0.0.1", port_of(node)))
         client.send(message(NON, 2, 1, b"a", ["hang"], b"x", [(15, b"async")]))

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import LIMIT_S
 from rpc import Client
-from test_coap import NON, Reply, message, port_of
+from test_coap import NON, Reply, message, port_of, udp
 
 PROBES = """{ name = "echo"; code = "$LIB/echo.so"; }, { name = "headers"; code = "$LIB/headers.so"; },
 { name = "failing"; code = "$LIB/failing.so"; }, { name = "crash"; code = "$LIB/crash.so"; }"""
@@ -77,7 +77,7 @@ def test_node_gets_names_in_lower_case(start, tmp_path):
 
 
 def coap(node, name, body=b"x"):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    with udp() as client:
         client.settimeout(LIMIT_S)
         client.connect(("127.0.0.1", port_of(node)))
         client.send(message(NON, 2, 1, b"t", [name], body))

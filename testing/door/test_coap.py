@@ -1,4 +1,5 @@
 """Functions over CoAP: what stands in RFC 7252 and 7959, and what tinyFaaS's clients look for."""
+import itertools
 import os
 import shutil
 import socket
@@ -48,9 +49,21 @@ class Reply:
             rest = rest[size:]
 
 
+_clients = itertools.count(2)
+
+
+def udp():
+    """A socket with an address that no other has had: for minutes a node takes a message of an
+    address and a number that it knows for the same once more, and ports are used again."""
+    number = next(_clients)
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((f"127.{number >> 16 & 127}.{number >> 8 & 255}.{number & 255}", 0))
+    return made
+
+
 @pytest.fixture
 def client():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+    with udp() as made:
         made.settimeout(60)
         yield made
 

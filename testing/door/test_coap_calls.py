@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import conftest  # noqa: E402
-from test_coap import CON, NON, Reply, message  # noqa: E402
+from test_coap import CON, NON, Reply, message, udp  # noqa: E402
 
 FUNCTIONS = """
 { name = "echo"; code = "$LIB/echo.so"; },
@@ -51,7 +51,7 @@ class Client:
     them counts."""
 
     def __init__(self, address):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = udp()
         self.socket.connect(address)
         self.socket.settimeout(conftest.LIMIT_S)
         self.mid = 0

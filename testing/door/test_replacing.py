@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import LIBRARIES
-from test_coap import NON, message, port_of, receive
+from test_coap import NON, message, port_of, receive, udp
 from test_grpc import address_of
 from test_scaling import until
 
@@ -65,14 +65,14 @@ class Traffic:
             connection.close()
 
     def over_coap(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(30)
-            client.connect(("127.0.0.1", self.coap))
-            for number in itertools.count(1):
-                client.send(message(NON, 2, number & 0xffff, b"%05d" % (number % 100000),
-                                    ["echo"], b"x"))
-                answer = receive(client)
-                yield answer.payload if answer.code == 0x45 else (answer.code, answer.payload)
+        while True:  # one has 65,536 numbers
+            with udp() as client:
+                client.settimeout(30)
+                client.connect(("127.0.0.1", self.coap))
+                for number in range(1, 50000):
+                    client.send(message(NON, 2, number, b"%05d" % number, ["echo"], b"x"))
+                    answer = receive(client)
+                    yield answer.payload if answer.code == 0x45 else (answer.code, answer.payload)
 
     def over_grpc(self):
         client = rpc.Client(self.grpc)
@@ -122,7 +122,7 @@ def test_a_stopped_node_answers_what_it_has_accepted(start, hold):
     node.wait_ready("hang")
     answers, threads = [], []
     address = address_of(node)
-    coap = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    coap = udp()
     coap.settimeout(60)
     coap.connect(("127.0.0.1", port_of(node)))
 
