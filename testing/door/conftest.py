@@ -213,3 +213,4 @@ def start(tmp_path):
     yield make
     for node in nodes:
         node.close()
+        print(node.text[-20000:])  # shown if the test has failed
