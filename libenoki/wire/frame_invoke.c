@@ -57,6 +57,24 @@ static size_t take_headers(struct en_frame_reader *reader, struct en_header *hea
     return reader->is_bad ? 0 : count;
 }
 
+/* What calls and answers alike end with. */
+static int put_message(struct en_buffer *out, const struct en_header *headers, size_t count,
+                       struct en_text body)
+{
+    int rc = put_headers(out, headers, count);
+
+    return rc == 0 ? put_text(out, body) : rc;
+}
+
+static bool take_flag(struct en_frame_reader *reader)
+{
+    uint8_t flag = en_frame_take_u8(reader);
+
+    if (flag > 1)
+        reader->is_bad = true;
+    return flag == 1;
+}
+
 int en_frame_hello_put(struct en_buffer *out)
 {
     size_t at = out->len;
@@ -137,27 +155,22 @@ int en_frame_call_put(struct en_buffer *out, uint64_t call, const struct en_fram
     if (rc == 0)
         rc = put_text(out, frame->query);
     if (rc == 0)
-        rc = put_headers(out, frame->headers, frame->header_count);
-    if (rc == 0)
-        rc = put_text(out, frame->body);
+        rc = put_message(out, frame->headers, frame->header_count, frame->body);
     return finish(out, at, rc);
 }
 
 int en_frame_call_take(struct en_frame_reader *reader, struct en_frame_call *frame,
                        struct en_header *headers)
 {
-    uint8_t is_async;
-
     frame->time_ms = en_frame_take_u64(reader);
-    is_async = en_frame_take_u8(reader);
-    frame->is_async = is_async == 1;
+    frame->is_async = take_flag(reader);
     frame->method = take_text(reader);
     frame->subpath = take_text(reader);
     frame->query = take_text(reader);
     frame->header_count = take_headers(reader, headers);
     frame->headers = headers;
     frame->body = take_text(reader);
-    return is_async <= 1 && en_frame_is_at_end(reader) ? 0 : ENOKI_EPROTO;
+    return en_frame_is_at_end(reader) ? 0 : ENOKI_EPROTO;
 }
 
 int en_frame_answer_put(struct en_buffer *out, uint64_t call, const struct en_frame_answer *frame)
@@ -168,9 +181,7 @@ int en_frame_answer_put(struct en_buffer *out, uint64_t call, const struct en_fr
     if (rc == 0)
         rc = en_frame_put_u16(out, frame->is_ours ? frame->status | OURS : frame->status);
     if (rc == 0)
-        rc = put_headers(out, frame->headers, frame->header_count);
-    if (rc == 0)
-        rc = put_text(out, frame->body);
+        rc = put_message(out, frame->headers, frame->header_count, frame->body);
     return finish(out, at, rc);
 }
 
@@ -205,21 +216,16 @@ int en_frame_invoke_put(struct en_buffer *out, uint64_t call, const struct en_fr
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && rc == 0; i++)
         rc = put_text(out, *texts[i]);
     if (rc == 0)
-        rc = put_headers(out, frame->headers, frame->header_count);
-    if (rc == 0)
-        rc = put_text(out, frame->body);
+        rc = put_message(out, frame->headers, frame->header_count, frame->body);
     return finish(out, at, rc);
 }
 
 int en_frame_invoke_take(struct en_frame_reader *reader, struct en_frame_invoke *frame,
                          struct en_header *headers)
 {
-    uint8_t is_async;
-
     frame->in_call = en_frame_take_u64(reader);
     frame->time_ms = en_frame_take_u64(reader);
-    is_async = en_frame_take_u8(reader);
-    frame->is_async = is_async == 1;
+    frame->is_async = take_flag(reader);
     frame->name = take_text(reader);
     frame->method = take_text(reader);
     frame->subpath = take_text(reader);
@@ -227,7 +233,7 @@ int en_frame_invoke_take(struct en_frame_reader *reader, struct en_frame_invoke 
     frame->header_count = take_headers(reader, headers);
     frame->headers = headers;
     frame->body = take_text(reader);
-    return is_async <= 1 && en_frame_is_at_end(reader) ? 0 : ENOKI_EPROTO;
+    return en_frame_is_at_end(reader) ? 0 : ENOKI_EPROTO;
 }
 
 int en_frame_failed_put(struct en_buffer *out, uint64_t call, int status, const char *sentence)
